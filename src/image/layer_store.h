@@ -1,0 +1,73 @@
+// Unpacked layers: <root>/<algorithm>-<hex of the diffID>/fs, each once on disk, each a ready lower folder for overlayfs.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/error.h"
+#include "base/id.h"
+#include "base/wait.h"
+#include "image/digest.h"
+
+namespace fulcrum::image {
+
+/// What an unpack may cost; past a limit it fails with resource_exhausted and leaves nothing.
+struct UnpackLimits {
+  std::uint64_t max_bytes = std::uint64_t{64} << 30;      ///< of the uncompressed stream
+  std::uint64_t max_file_bytes = std::uint64_t{1} << 40;  ///< apparent size of one file (sparse ones included)
+  std::uint64_t max_entries = 4'000'000;
+  std::uint64_t max_ratio = 1500;           ///< uncompressed : compressed, looked at past 64 MiB
+  std::size_t max_path = 4095;              ///< bytes of a name or link target
+  std::size_t max_depth = 512;              ///< folders within folders
+  std::size_t max_xattr_bytes = 256 << 10;  ///< of one entry's extended attributes, names included
+};
+
+struct UnpackOptions {
+  UnpackLimits limits;
+  bool allow_devices = true;  ///< false: a block or character device is permission_denied
+  bool user_xattr = false;    ///< opaque folders are marked user.overlay.* (overlay mounted with userxattr) instead of trusted.overlay.*
+  bool keep_owner = true;     ///< false: everything belongs to the caller (for callers without CAP_CHOWN)
+};
+
+/// What an unpack did.
+struct UnpackStats {
+  std::uint64_t entries = 0;
+  std::uint64_t stream_bytes = 0;    ///< of the uncompressed tar
+  std::uint64_t disk_bytes = 0;      ///< of file data written
+  std::uint64_t skipped_xattrs = 0;  ///< attributes that the file system does not have
+};
+
+struct LayerInfo {
+  Digest diff_id;
+  std::uint64_t disk_bytes = 0;
+};
+
+/// Thread-safe; two threads may unpack the same layer, one of them wins.
+class LayerStore {
+ public:
+  /// Opens or makes <root>; half-unpacked folders of a crashed process are removed.
+  [[nodiscard]] static Result<LayerStore> open(const std::string& root);
+
+  /// Unpacks a tar (plain, gzip, zstd, xz or bzip2; told by its content) read from `blob`, unless it is there already. `blob` is read to
+  /// its end and the hash of the uncompressed stream must be `diff_id` (data_loss otherwise). `progress` gets the compressed bytes read.
+  [[nodiscard]] Result<UnpackStats> unpack(int blob, const Digest& diff_id, const UnpackOptions& options, const StopSource& stop,
+                                           const std::function<void(std::uint64_t)>& progress = {}) const;
+  bool contains(const Digest& diff_id) const;
+  /// The folder to use as an overlay lower. It need not exist.
+  std::string path(const Digest& diff_id) const;
+  /// Errors: not_found.
+  [[nodiscard]] Result<LayerInfo> stat(const Digest& diff_id) const;
+  [[nodiscard]] Result<std::vector<Digest>> list() const;
+  /// Absence is success; atomic (renamed away first).
+  [[nodiscard]] Result<> remove(const Digest& diff_id) const;
+  /// True when the layer hides everything below it (an opaque mark on its root, which overlayfs itself does not look at).
+  bool hides_lower_layers(const Digest& diff_id) const;
+
+ private:
+  explicit LayerStore(std::string root) : root_(std::move(root)) {}
+  std::string root_;
+};
+
+}  // namespace fulcrum::image
