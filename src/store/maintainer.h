@@ -8,7 +8,7 @@
 
 namespace fulcrum::store {
 
-/// Calls Store::maintain() when it is due (at least every ten seconds) until destroyed. The store must outlive it.
+/// Calls Store::maintain() when it is due (at least every second) until destroyed. The store must outlive it.
 class Maintainer {
  public:
   /// `on_error` is called from the thread with what maintain() failed with; the next attempt follows after ten seconds.

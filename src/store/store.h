@@ -154,9 +154,11 @@ class Store {
   [[nodiscard]] virtual Result<Revision> apply(const Operation& operation, Revision expected) = 0;
 };
 
-/// Policy shared by the stores that keep their own log.
+/// What stores that keep their own log keep of it. maintain() compacts when the log has twice as many events, and a commit does when it
+/// has four times as many, so the log is bounded also when nobody calls maintain().
 struct RetentionPolicy {
-  std::size_t events = 10'000;  ///< maintain() keeps at least this many of the newest events, and compacts past twice as many
+  std::size_t events = 10'000;      ///< the newest events that always stay
+  std::size_t bytes = 256ul << 20;  ///< of keys and values in the log; past it the older half of the events goes, whatever `events` says
 };
 
 /// A clock that runs on while the machine sleeps and never jumps when the time of day is set (CLOCK_BOOTTIME): what leases want.
