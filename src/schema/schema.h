@@ -419,8 +419,9 @@ void describe_field(Describer& d, json::object& properties, json::array& require
 }
 }  // namespace detail
 
-template <Described T>
-struct Codec<T> {
+/// How a struct with a Schema table travels. A type with a short form as well derives its own Codec from this.
+template <class T>
+struct StructCodec {
   static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Schema<T>::fields)>> == detail::member_count<T>(),
                 "every member of the struct must stand in its Schema table");
 
@@ -459,6 +460,9 @@ struct Codec<T> {
     return {{"$ref", "#/$defs/" + name}};
   }
 };
+
+template <Described T>
+struct Codec<T> : StructCodec<T> {};
 
 // ---- entry points ----
 
