@@ -1,6 +1,5 @@
 #include "schema/schema.h"
 
-#include <boost/json/src.hpp>
 #include <charconv>
 #include <cmath>
 

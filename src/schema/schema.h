@@ -422,10 +422,9 @@ void describe_field(Describer& d, json::object& properties, json::array& require
 /// How a struct with a Schema table travels. A type with a short form as well derives its own Codec from this.
 template <class T>
 struct StructCodec {
-  static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Schema<T>::fields)>> == detail::member_count<T>(),
-                "every member of the struct must stand in its Schema table");
-
   static void decode(Decoder& d, const json::value& v, T& out) {
+    static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Schema<T>::fields)>> == detail::member_count<T>(),
+                  "every member of the struct must stand in its Schema table");
     const auto* object = detail::as_object(d, v);
     if (object == nullptr) return;
     std::apply([&](const auto&... field) { (detail::decode_field(d, *object, out, field), ...); }, Schema<T>::fields);
