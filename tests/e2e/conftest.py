@@ -1,0 +1,59 @@
+"""Fixtures of the end-to-end tests: a private engine per test, in a network namespace, data folder, run folder and cgroup of its own."""
+import os
+import pathlib
+import subprocess
+
+import pytest
+
+from harness.engine import Engine
+from harness.images import busybox_image, scratch_dir
+
+
+@pytest.fixture(scope="session")
+def bin_dir():
+    """The folder of the programs under test: FULCRUM_BIN_DIR, else the newest build."""
+    top = pathlib.Path(__file__).resolve().parents[2]
+    named = os.environ.get("FULCRUM_BIN_DIR")
+    candidates = [pathlib.Path(named)] if named else [top / f"build/{preset}/bin" for preset in ("release", "dev")]
+    for folder in candidates:
+        if (folder / "fulcrumd").exists():
+            return folder
+    pytest.exit(f"no programs in {', '.join(map(str, candidates))}: build first", returncode=3)
+
+
+@pytest.fixture
+def make_engine(bin_dir):
+    """Makes engines that are gone, with everything they held, when the test ends; a leak fails the test."""
+    engines = []
+
+    def make(**options):
+        engine = Engine(bin_dir, **options)
+        engines.append(engine)
+        engine.start()
+        return engine
+
+    yield make
+    problems = []
+    for engine in engines:
+        problems += engine.destroy()
+    assert not problems, "left behind: " + "; ".join(problems)
+
+
+@pytest.fixture
+def engine(make_engine):
+    """One running engine with no image in it."""
+    return make_engine()
+
+
+@pytest.fixture
+def box(engine):
+    """A running engine that has the image `box`: busybox with a shell, distinct for this test."""
+    path = busybox_image(engine.scratch / "box.tar", name="box")
+    engine.ok("image", "load", "-i", str(path))
+    return engine
+
+
+@pytest.fixture(scope="session", autouse=True)
+def root_only():
+    if os.geteuid() != 0:
+        pytest.exit("the end-to-end tests need root", returncode=3)

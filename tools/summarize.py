@@ -1,0 +1,36 @@
+#!/usr/bin/env python3
+"""Adds up JUnit files of ctest and pytest: lists what failed and why tests were skipped, ends with `N passed, N failed, N skipped`."""
+import collections
+import sys
+import xml.etree.ElementTree as tree
+
+passed = failed = 0
+skips = collections.Counter()
+for name in sys.argv[1:]:
+    try:
+        root = tree.parse(name).getroot()
+    except (OSError, tree.ParseError) as error:
+        print(f"FAILED  {name}: no readable report: {error}")
+        failed += 1
+        continue
+    for case in root.iter("testcase"):
+        title = f"{case.get('classname', '')}.{case.get('name')}"
+        skipped = case.find("skipped")
+        problem = case.find("failure")
+        if problem is None:
+            problem = case.find("error")
+        if problem is not None or case.get("status") == "fail":
+            print(f"FAILED  {title}")
+            failed += 1
+        elif skipped is not None or case.get("status") in ("notrun", "disabled"):
+            reason = (skipped.get("message") if skipped is not None else "") or "no reason given"
+            if reason.startswith("SKIP_RETURN_CODE") or reason == "":
+                reason = (case.findtext("system-out") or "").strip().splitlines()[-1:] or ["no reason given"]
+                reason = reason[0]
+            skips[reason] += 1
+        else:
+            passed += 1
+for reason, count in sorted(skips.items()):
+    print(f"skipped {count}: {reason}")
+print(f"{passed} passed, {failed} failed, {sum(skips.values())} skipped")
+sys.exit(1 if failed or not passed else 0)
