@@ -37,8 +37,8 @@ class CgroupLayout {
 
   CgroupMode mode() const { return mode_; }
   const std::vector<CgroupHierarchy>& hierarchies() const { return hierarchies_; }
-  /// The hierarchy that has a controller ("memory", "pids", "name=systemd"), or null. The v2 tree has "devices" and "freezer"
-  /// built in: in v2 mode they are found there.
+  /// The hierarchy that has a controller ("memory", "pids", "name=systemd"), or null. In v2 mode it is always the one tree; which
+  /// controllers a cgroup really has there, "devices" and "freezer" apart, its cgroup.controllers says: see Cgroup::has().
   const CgroupHierarchy* find(std::string_view controller) const;
   /// The v2 tree (also in hybrid mode), or null.
   const CgroupHierarchy* unified() const;
