@@ -44,6 +44,15 @@ struct ImageRecord {
   std::string config;  ///< the config blob, JSON (api/oci/image_spec.h decodes it)
 };
 
+/// One step of an image's history.
+struct HistoryEntry {
+  std::string created;  ///< RFC 3339; empty when unknown
+  std::string created_by;
+  std::string comment;
+  std::optional<Digest> diff_id;  ///< unset for steps that made no layer
+  std::uint64_t size = 0;         ///< bytes of the unpacked layer
+};
+
 /// What a container needs of an image.
 struct ResolvedImage {
   ImageId id;
@@ -96,8 +105,8 @@ struct Removed {
 
 /// The image store of one data folder:
 ///   images.db  content/blobs/<algorithm>/<hex>  content/ingest/  layers/<diffID>/fs/
-/// Thread-safe. One process at a time (the folder is locked). Crash-safe: an image exists when its record does; what is on disk without
-/// a record is removed by the next open() or collect().
+/// Thread-safe. One process at a time (the folder is locked). Crash-safe: an image exists when its record does. open() removes half-made
+/// files; whole blobs and layers without a record wait for collect(), so that an interrupted pull need not start again.
 class ImageStore {
  public:
   /// Errors: failed_precondition when another process has the folder.
@@ -119,20 +128,22 @@ class ImageStore {
   [[nodiscard]] Result<ImageRecord> inspect(std::string_view reference_or_id) const;
   /// All images, newest first.
   [[nodiscard]] Result<std::vector<ImageRecord>> list() const;
-  /// inspect(), with the folders to mount.
+  /// The steps by which it came to be, newest first, as `docker history` prints them.
+  [[nodiscard]] Result<std::vector<HistoryEntry>> history(std::string_view reference_or_id) const;
+  /// inspect(), with the folders to mount. hold() the image before mounting them.
   [[nodiscard]] Result<ResolvedImage> resolve(std::string_view reference_or_id) const;
 
   /// Gives another name; it moves from the image that had it.
   [[nodiscard]] Result<> tag(std::string_view reference_or_id, const Reference& name);
-  /// Removes a name, and the image when it was the last one and nobody holds it; by ID, all names. Errors: not_found,
-  /// failed_precondition when held or, by ID, named in several repositories, unless forced.
+  /// Removes a name, and the image with its last name; by ID, all names. Errors: not_found, failed_precondition when held or, by ID, named
+  /// in several repositories, unless forced.
   [[nodiscard]] Result<Removed> remove(std::string_view reference_or_id, const RemoveOptions& options = {});
   /// Removes images without a name; with `all`, also named ones that nobody holds.
   [[nodiscard]] Result<Removed> prune(bool all);
   /// Removes blobs and layers that no image, holder or lease needs. Returns the bytes freed.
   [[nodiscard]] Result<std::uint64_t> collect();
 
-  /// `holder` (a workload's ID) keeps the image from removal until release(). Persistent, idempotent.
+  /// `holder` (a workload's ID) keeps the image from removal until release(). Persistent, idempotent. Errors: not_found.
   [[nodiscard]] Result<> hold(const ImageId& id, const std::string& holder);
   /// Absence is success.
   [[nodiscard]] Result<> release(const std::string& holder);

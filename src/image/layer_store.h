@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -17,10 +18,10 @@ namespace fulcrum::image {
 struct UnpackLimits {
   std::uint64_t max_bytes = std::uint64_t{64} << 30;      ///< of the uncompressed stream
   std::uint64_t max_file_bytes = std::uint64_t{1} << 40;  ///< apparent size of one file (sparse ones included)
-  std::uint64_t max_entries = 4'000'000;
+  std::uint64_t max_entries = 2'000'000;
   std::uint64_t max_ratio = 1500;           ///< uncompressed : compressed, looked at past 64 MiB
   std::size_t max_path = 4095;              ///< bytes of a name or link target
-  std::size_t max_depth = 512;              ///< folders within folders
+  std::size_t max_depth = 256;              ///< folders within folders
   std::size_t max_xattr_bytes = 256 << 10;  ///< of one entry's extended attributes, names included
 };
 
@@ -54,19 +55,27 @@ class LayerStore {
   /// its end and the hash of the uncompressed stream must be `diff_id` (data_loss otherwise). `progress` gets the compressed bytes read.
   [[nodiscard]] Result<UnpackStats> unpack(int blob, const Digest& diff_id, const UnpackOptions& options, const StopSource& stop,
                                            const std::function<void(std::uint64_t)>& progress = {}) const;
+  /// As unpack(), for a tar whose diffID is not known yet; returns it.
+  [[nodiscard]] Result<Digest> unpack_new(int blob, const UnpackOptions& options, const StopSource& stop,
+                                          const std::function<void(std::uint64_t)>& progress = {}) const;
   bool contains(const Digest& diff_id) const;
   /// The folder to use as an overlay lower. It need not exist.
   std::string path(const Digest& diff_id) const;
   /// Errors: not_found.
   [[nodiscard]] Result<LayerInfo> stat(const Digest& diff_id) const;
   [[nodiscard]] Result<std::vector<Digest>> list() const;
-  /// Absence is success; atomic (renamed away first).
+  /// Renames a layer away, so that it is there no longer, and returns the folder to remove_tree(); nothing when there is no such layer.
+  [[nodiscard]] Result<std::optional<std::string>> set_aside(const Digest& diff_id) const;
+  /// Absence is success; atomic (set aside first).
   [[nodiscard]] Result<> remove(const Digest& diff_id) const;
   /// True when the layer hides everything below it (an opaque mark on its root, which overlayfs itself does not look at).
   bool hides_lower_layers(const Digest& diff_id) const;
 
  private:
   explicit LayerStore(std::string root) : root_(std::move(root)) {}
+  struct Filled;
+  Result<Filled> unpack_as(int blob, const std::optional<Digest>& expected, const UnpackOptions& options, const StopSource& stop,
+                           const std::function<void(std::uint64_t)>& progress) const;
   std::string root_;
 };
 

@@ -1,0 +1,239 @@
+#include "image/image_db.h"
+
+#include <sqlite3.h>
+
+#include <functional>
+
+namespace fulcrum::image {
+
+namespace {
+
+constexpr const char* kSchema = R"(
+CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
+                                   added INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS layers (image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, position INTEGER NOT NULL,
+                                   diff_id TEXT NOT NULL, blob TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
+                                   PRIMARY KEY (image, position)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS names (name TEXT PRIMARY KEY, image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS names_image ON names (image);
+CREATE TABLE IF NOT EXISTS holders (holder TEXT NOT NULL, image TEXT NOT NULL REFERENCES images(id), PRIMARY KEY (holder, image))
+                                   WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS holders_image ON holders (image);
+)";
+
+Code code_of(int status) {
+  switch (status & 0xff) {
+    case SQLITE_FULL:
+    case SQLITE_NOMEM: return Code::resource_exhausted;
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED: return Code::unavailable;
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB: return Code::data_loss;
+    default: return Code::internal;
+  }
+}
+
+std::unexpected<Error> db_error(sqlite3* db, int status) { return fail(code_of(status), "image index: {}", ::sqlite3_errmsg(db)); }
+
+Result<> exec(sqlite3* db, const char* sql) {
+  const int status = ::sqlite3_exec(db, sql, nullptr, nullptr, nullptr);
+  if (status != SQLITE_OK) return db_error(db, status);
+  return {};
+}
+
+struct Finalize {
+  void operator()(sqlite3_stmt* statement) const { ::sqlite3_finalize(statement); }
+};
+
+/// The columns of the current row.
+class Row {
+ public:
+  explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
+  std::string text(int column) const {
+    const auto* data = reinterpret_cast<const char*>(::sqlite3_column_text(statement_, column));
+    return data == nullptr ? "" : std::string(data, static_cast<std::size_t>(::sqlite3_column_bytes(statement_, column)));
+  }
+  std::int64_t number(int column) const { return ::sqlite3_column_int64(statement_, column); }
+
+ private:
+  sqlite3_stmt* statement_;
+};
+
+/// Runs one statement; all parameters are bound as text (columns with INTEGER affinity convert).
+Result<> run(sqlite3* db, const std::string& sql, const std::vector<std::string>& values,
+             const std::function<void(const Row&)>& each = {}) {
+  sqlite3_stmt* raw = nullptr;
+  int status = ::sqlite3_prepare_v2(db, sql.c_str(), -1, &raw, nullptr);
+  const std::unique_ptr<sqlite3_stmt, Finalize> statement(raw);
+  if (status != SQLITE_OK) return db_error(db, status);
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    status = ::sqlite3_bind_text(raw, static_cast<int>(i) + 1, values[i].data(), static_cast<int>(values[i].size()), SQLITE_TRANSIENT);
+    if (status != SQLITE_OK) return db_error(db, status);
+  }
+  while ((status = ::sqlite3_step(raw)) == SQLITE_ROW) {
+    if (each) each(Row(raw));
+  }
+  if (status != SQLITE_DONE) return db_error(db, status);
+  return {};
+}
+
+/// A transaction that is undone unless committed.
+class Transaction {
+ public:
+  static Result<Transaction> begin(sqlite3* db) {
+    TRY(exec(db, "BEGIN IMMEDIATE"));
+    return Transaction(db);
+  }
+  Transaction(Transaction&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
+  Transaction& operator=(Transaction&&) = delete;
+  ~Transaction() {
+    if (db_ != nullptr) static_cast<void>(exec(db_, "ROLLBACK"));
+  }
+  Result<> commit() {
+    TRY(exec(db_, "COMMIT"));
+    db_ = nullptr;
+    return {};
+  }
+
+ private:
+  explicit Transaction(sqlite3* db) : db_(db) {}
+  sqlite3* db_;
+};
+
+constexpr const char* kSetName = "INSERT INTO names (name, image) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET image = excluded.image";
+
+}  // namespace
+
+void ImageDb::Close::operator()(sqlite3* db) const { ::sqlite3_close_v2(db); }
+
+Result<ImageDb> ImageDb::open(const std::string& path) {
+  sqlite3* raw = nullptr;
+  const int status = ::sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<sqlite3, Close> db(raw);
+  if (status != SQLITE_OK) return fail(code_of(status), "open image index {}: {}", path, ::sqlite3_errstr(status));
+  TRY(exec(raw, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"), "{}", path);
+  TRY(exec(raw, kSchema), "{}", path);
+  return ImageDb(std::move(db));
+}
+
+Result<> ImageDb::add(const ImageRecord& image) {
+  const std::lock_guard lock(*mutex_);
+  auto transaction = TRY(Transaction::begin(db_.get()));
+  const auto& id = image.id.str();
+  TRY(run(db_.get(), "INSERT OR IGNORE INTO images (id, manifest, media_type, size, added) VALUES (?1, ?2, ?3, ?4, ?5)",
+          {id, image.manifest.str(), image.manifest_media_type, std::to_string(image.size),
+           std::to_string(image.added.time_since_epoch().count())}));
+  if (::sqlite3_changes(db_.get()) > 0) {
+    for (std::size_t i = 0; i < image.layers.size(); ++i) {
+      const auto& layer = image.layers[i];
+      TRY(run(db_.get(), "INSERT INTO layers (image, position, diff_id, blob, media_type, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+              {id, std::to_string(i), layer.diff_id.str(), layer.blob.str(), layer.media_type, std::to_string(layer.size)}));
+    }
+  }
+  for (const auto* names : {&image.tags, &image.repo_digests}) {
+    for (const auto& name : *names) TRY(run(db_.get(), kSetName, {name, id}));
+  }
+  return transaction.commit();
+}
+
+Result<std::vector<ImageRecord>> ImageDb::load(const std::string& where, const std::vector<std::string>& values) const {
+  const std::lock_guard lock(*mutex_);
+  std::vector<ImageRecord> images;
+  TRY(run(db_.get(), "SELECT id, manifest, media_type, size, added FROM images " + where, values, [&](const Row& row) {
+    images.push_back({.id = ImageId(row.text(0)),
+                      .manifest = Digest(row.text(1)),
+                      .manifest_media_type = row.text(2),
+                      .size = static_cast<std::uint64_t>(row.number(3)),
+                      .added = Time(std::chrono::nanoseconds(row.number(4)))});
+  }));
+  for (auto& image : images) {
+    TRY(run(db_.get(), "SELECT diff_id, blob, media_type, size FROM layers WHERE image = ?1 ORDER BY position", {image.id.str()},
+            [&](const Row& row) {
+              image.layers.push_back({.diff_id = Digest(row.text(0)),
+                                      .blob = Digest(row.text(1)),
+                                      .media_type = row.text(2),
+                                      .size = static_cast<std::uint64_t>(row.number(3))});
+            }));
+    TRY(run(db_.get(), "SELECT name FROM names WHERE image = ?1 ORDER BY name", {image.id.str()}, [&](const Row& row) {
+      auto name = row.text(0);
+      (name.find('@') == std::string::npos ? image.tags : image.repo_digests).push_back(std::move(name));
+    }));
+  }
+  return images;
+}
+
+Result<std::optional<ImageRecord>> ImageDb::get(const ImageId& id) const {
+  auto found = TRY(load("WHERE id = ?1", {id.str()}));
+  if (found.empty()) return std::nullopt;
+  return std::move(found.front());
+}
+
+Result<std::vector<ImageRecord>> ImageDb::list() const { return load("ORDER BY added DESC, id", {}); }
+
+Result<std::optional<ImageId>> ImageDb::find_name(const std::string& name) const {
+  const std::lock_guard lock(*mutex_);
+  std::optional<ImageId> found;
+  TRY(run(db_.get(), "SELECT image FROM names WHERE name = ?1", {name}, [&](const Row& row) { found = ImageId(row.text(0)); }));
+  return found;
+}
+
+Result<std::vector<ImageId>> ImageDb::find_prefix(const std::string& prefix) const {
+  const std::lock_guard lock(*mutex_);
+  std::vector<ImageId> found;
+  TRY(run(db_.get(), "SELECT id FROM images WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", {prefix},
+          [&](const Row& row) { found.emplace_back(row.text(0)); }));
+  return found;
+}
+
+Result<> ImageDb::tag(const std::string& name, const ImageId& id) {
+  const std::lock_guard lock(*mutex_);
+  return run(db_.get(), kSetName, {name, id.str()});
+}
+
+Result<bool> ImageDb::drop(const ImageId& id, const std::vector<std::string>& names, Drop how) {
+  const std::lock_guard lock(*mutex_);
+  auto transaction = TRY(Transaction::begin(db_.get()));
+  bool held = false;
+  TRY(run(db_.get(), "SELECT 1 FROM holders WHERE image = ?1", {id.str()}, [&](const Row&) { held = true; }));
+  if (held && how == Drop::unless_held) return false;
+  for (const auto& name : names) TRY(run(db_.get(), "DELETE FROM names WHERE name = ?1 AND image = ?2", {name, id.str()}));
+  bool gone = false;
+  if (!held && how != Drop::names) {
+    TRY(run(db_.get(), "DELETE FROM images WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM names WHERE image = ?1)", {id.str()}));
+    gone = ::sqlite3_changes(db_.get()) > 0;
+  }
+  TRY(transaction.commit());
+  return gone;
+}
+
+Result<> ImageDb::hold(const ImageId& id, const std::string& holder) {
+  const std::lock_guard lock(*mutex_);
+  bool there = false;
+  TRY(run(db_.get(), "SELECT 1 FROM images WHERE id = ?1", {id.str()}, [&](const Row&) { there = true; }));
+  if (!there) return fail(Code::not_found, "no such image: {}", id.str());
+  return run(db_.get(), "INSERT OR IGNORE INTO holders (holder, image) VALUES (?1, ?2)", {holder, id.str()});
+}
+
+Result<> ImageDb::release(const std::string& holder) {
+  const std::lock_guard lock(*mutex_);
+  return run(db_.get(), "DELETE FROM holders WHERE holder = ?1", {holder});
+}
+
+Result<std::vector<std::string>> ImageDb::holders(const ImageId& id) const {
+  const std::lock_guard lock(*mutex_);
+  std::vector<std::string> found;
+  TRY(run(db_.get(), "SELECT holder FROM holders WHERE image = ?1 ORDER BY holder", {id.str()},
+          [&](const Row& row) { found.push_back(row.text(0)); }));
+  return found;
+}
+
+Result<std::set<std::string>> ImageDb::live() const {
+  const std::lock_guard lock(*mutex_);
+  std::set<std::string> found;
+  TRY(run(db_.get(),
+          "SELECT id FROM images UNION SELECT manifest FROM images UNION SELECT diff_id FROM layers UNION SELECT blob FROM layers", {},
+          [&](const Row& row) { found.insert(row.text(0)); }));
+  return found;
+}
+
+}  // namespace fulcrum::image
