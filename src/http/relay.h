@@ -18,8 +18,14 @@ class Half {
   Half(Stream& from, Stream& to, std::string early = {});
   /// More to do: not at the end, or bytes left to write.
   bool open() const { return open_; }
-  /// What to wait for before step(); a negative fd means step() can be called now.
+  /// What to wait for before step(); a negative fd when ready() or not open().
   Interest interest() const;
+  /// True when step() can be called without waiting.
+  bool ready() const;
+  /// Ready when the receiver hung up altogether, which matters while the sender is silent; then abandon().
+  Interest receiver_gone() const { return {open_ ? to_.fd() : -1, 0}; }
+  /// Ends this direction; nobody is there to read.
+  void abandon() { open_ = false; }
   /// Moves what can be moved without blocking. At the end of `from`, when all is written, says so to `to` (half-close). A `to` that takes
   /// no more ends this direction; it is no error, since the other direction may still have something to say.
   [[nodiscard]] Result<> step();

@@ -29,12 +29,15 @@ struct Route {
   RouteOptions options;
 };
 
+/// Values of a pattern's variables, decoded.
+using Params = std::map<std::string, std::string, std::less<>>;
+
 /// What find() found. `route` is null when nothing matched; then `allowed` lists the methods that the path would take (405), or is empty
 /// (404).
 struct Match {
   const Route* route = nullptr;
-  std::map<std::string, std::string, std::less<>> params;  ///< decoded
-  std::string version;                                     ///< "1.41" when the path began with /v1.41
+  Params params;
+  std::string version;  ///< "1.41" when the path began with /v1.41
   std::vector<std::string> allowed;
 };
 
@@ -60,7 +63,7 @@ class Router {
     std::size_t route;  ///< index in routes_
   };
   static bool match(const std::vector<Segment>& pattern, std::size_t p, const std::vector<std::string>& path, std::size_t s,
-                    std::map<std::string, std::string, std::less<>>& params);
+                    Params& params);
 
   std::vector<Route> routes_;
   std::vector<Entry> entries_;  ///< most specific first

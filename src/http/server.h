@@ -19,6 +19,7 @@
 #include "http/message.h"
 #include "http/router.h"
 #include "http/stream.h"
+#include "http/tcp.h"
 #include "http/websocket.h"
 
 namespace fulcrum::http {
@@ -147,8 +148,5 @@ class Server {
   struct Impl;
   std::unique_ptr<Impl> impl_;
 };
-
-/// Listens on TCP: "127.0.0.1:8080", "[::1]:0", "8080" (loopback only). Numeric addresses only.
-[[nodiscard]] Result<UniqueFd> listen_tcp(std::string_view address);
 
 }  // namespace fulcrum::http

@@ -19,7 +19,8 @@ struct Attempt {
   bool end = false;       ///< read only: the peer will send no more
 };
 
-/// A two-way byte stream. Owned by one thread at a time. Never raises SIGPIPE.
+/// A two-way byte stream. Owned by one thread at a time. Writing to a pipe without reader raises SIGPIPE, which programs ignore from
+/// main().
 class Stream {
  public:
   virtual ~Stream() = default;
