@@ -20,6 +20,7 @@
 #include "base/id.h"
 #include "base/unique_fd.h"
 #include "base/wait.h"
+#include "schema/violation.h"
 
 namespace fulcrum::sandbox {
 
@@ -117,7 +118,7 @@ struct ExecState {
   std::optional<int> exit_code;
 };
 
-/// Options of a container's root file system at rest and in motion.
+/// One difference between a workload's files and its image.
 struct Change {
   char kind = 'C';  ///< A added, C changed, D deleted
   std::string path;
@@ -127,18 +128,25 @@ class Sandbox {
  public:
   virtual ~Sandbox() = default;
 
+  /// What of a spec this sandbox cannot do on this machine, each with the field's path; empty: all of it. The capability table asks this
+  /// before anything is stored; create() refuses the same.
+  [[nodiscard]] virtual schema::Violations unsupported(const api::WorkloadSpec& spec) const = 0;
+
   /// Makes everything up to the moment before the workload's own program runs: after it, network_namespace() is there to be plugged into.
-  /// Errors: invalid_argument or unimplemented naming the field that cannot be had here; resource_exhausted.
+  /// A finished earlier run is cleared away first; one that still goes on is failed_precondition. After an error nothing is left running.
+  /// Errors: invalid_argument or unimplemented naming the field that cannot be had here; resource_exhausted; not_found and
+  /// permission_denied mean that the workload's program is not there (exit code 127) or cannot be executed (126).
   [[nodiscard]] virtual Result<> create(const Plan& plan, const StopSource& stop) = 0;
   /// The network namespace of a created or running workload; failed_precondition when it has none of its own.
   [[nodiscard]] virtual Result<UniqueFd> network_namespace(const WorkloadId& id) = 0;
-  /// Runs the program. Starting what runs already (the same run) is success.
+  /// Runs the program. Starting what runs, or has run already (the same run), is success. Errors: not_found and permission_denied as in
+  /// create(), failed_precondition when it was never created or is gone.
   [[nodiscard]] virtual Result<> start(const WorkloadId& id) = 0;
   [[nodiscard]] virtual Result<Observed> observe(const WorkloadId& id) = 0;
   /// A descriptor that becomes ready (POLLIN or hang-up) when the run has ended or the sandbox changed behind the daemon's back.
   /// observe() then says what happened. not_found when there is no sandbox.
   [[nodiscard]] virtual Result<UniqueFd> watch(const WorkloadId& id) = 0;
-  /// Errors: failed_precondition when it does not run.
+  /// To the first process, or to all. A paused workload can only be killed (SIGKILL). Errors: failed_precondition when it does not run.
   [[nodiscard]] virtual Result<> signal(const WorkloadId& id, int signo, bool all_processes) = 0;
   [[nodiscard]] virtual Result<> pause(const WorkloadId& id) = 0;
   [[nodiscard]] virtual Result<> resume(const WorkloadId& id) = 0;
