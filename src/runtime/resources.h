@@ -19,7 +19,7 @@ namespace fulcrum::runtime {
 [[nodiscard]] Result<std::string> cgroup_path(const CgroupLayout& layout, std::string_view cgroups_path, std::string_view id);
 
 struct ResourceOptions {
-  bool devices = true;  ///< false: leave device rules alone (`update`, rootless)
+  bool devices = true;  ///< false: leave device rules alone (`update`, rootless). Else what resources.devices does not allow is denied
 };
 
 /// Sets every limit that is given, in an order that the kernel accepts whether limits grow or shrink: for a new cgroup and for `update`.
@@ -30,8 +30,8 @@ struct ResourceOptions {
 /// What `update` leaves in force: `change` over `base`, field by field. Device rules are taken from `base` when `change` has none.
 oci::Resources merge_resources(const oci::Resources& base, const oci::Resources& change);
 
-/// The default device rules that every container gets before its own, as runc has them: deny all, allow mknod of any, and null, zero,
-/// full, random, urandom, tty, console, ptmx, pts. The specification's linux.resources.devices follow.
+/// The rules of a container with those that every container gets after its own, as runc has them: mknod of any device, and null, zero,
+/// full, random, urandom, tty, console, ptmx and pts. What no rule allows is denied. Fit for Resources::devices given to apply_resources().
 std::vector<oci::DeviceRule> with_default_device_rules(const std::vector<oci::DeviceRule>& rules);
 
 /// cpu.shares (2–262144) as cpu.weight (1–10000) by the formula that maps 1024 to 100 and keeps both ends; 0 stays 0.
