@@ -140,8 +140,8 @@ Result<> complete(Arguments& arguments) {
 
 void declare(CLI::App& app, Arguments& arguments) {
   auto& options = arguments.options;
-  app.add_option("--insecure", options.insecure_registries);
-  app.add_option("--mirror", arguments.mirrors);
+  app.add_option("--insecure", options.insecure_registries)->allow_extra_args(false);
+  app.add_option("--mirror", arguments.mirrors)->allow_extra_args(false);
   app.add_option("--certs-dir", options.certs_dir);
   app.add_option("--docker-config", options.docker_config);
   app.add_option("--user", arguments.user);
@@ -159,7 +159,7 @@ void declare(CLI::App& app, Arguments& arguments) {
   app.add_option("--layers", options.limits.layers);
   app.add_option("--platform", arguments.platform);
   app.add_flag("--all-platforms", arguments.pull.all_platforms);
-  app.add_option("--mount-from", arguments.push.mount_from);
+  app.add_option("--mount-from", arguments.push.mount_from)->allow_extra_args(false);
   app.add_option("verb", arguments.verb)->required();
   app.add_option("operands", arguments.operands)->required();
 }
