@@ -77,13 +77,13 @@ Result<> BlobWriter::rehash() {
 }
 
 Result<> BlobWriter::restart() {
-  if (path_.empty()) return fail(Code::failed_precondition, "the blob writer is closed");
+  if (path_.empty() || sealed_) return fail(Code::failed_precondition, "the blob writer is closed");
   if (::ftruncate(file_.get(), 0) != 0) return fail_errno(errno, "truncate {}", path_);
   return rehash();
 }
 
 Result<> BlobWriter::write(std::string_view data) {
-  if (path_.empty()) return fail(Code::failed_precondition, "the blob writer is closed");
+  if (path_.empty() || sealed_) return fail(Code::failed_precondition, "the blob writer is closed");
   const auto after = offset_ + data.size();
   if (spec_.size && after > *spec_.size) {
     discard();
@@ -110,9 +110,14 @@ Result<> BlobWriter::write(std::string_view data) {
   return {};
 }
 
+Digest BlobWriter::seal() {
+  if (!sealed_) sealed_ = hasher_.finish();
+  return *sealed_;
+}
+
 Result<Digest> BlobWriter::commit() {
   if (path_.empty()) return fail(Code::failed_precondition, "the blob writer is closed");
-  const auto digest = hasher_.finish();
+  const auto digest = seal();
   const auto wanted = spec_.digest.value_or(digest);
   if (digest != wanted || (spec_.size && *spec_.size != offset_)) {
     discard();

@@ -50,6 +50,8 @@ class BlobWriter {
   [[nodiscard]] Result<> write(std::string_view data);
   /// Forgets what came so far (the sender could not resume).
   [[nodiscard]] Result<> restart();
+  /// Ends writing and returns the digest of what came, so that a lease can protect it before it appears.
+  Digest seal();
   /// Verifies size and digest, syncs, renames into place. Storing what is there already is success.
   /// Errors: data_loss when digest or size differ (the partial file is removed).
   [[nodiscard]] Result<Digest> commit();
@@ -68,6 +70,7 @@ class BlobWriter {
   WriterSpec spec_;
   Hasher hasher_;
   std::uint64_t offset_ = 0;
+  std::optional<Digest> sealed_;
 };
 
 /// The blobs of one data folder. Thread-safe: it keeps no state but the path.

@@ -171,6 +171,7 @@ Result<ImageStore> ImageStore::open(const std::string& data_dir, const Clock& cl
 
 const ContentStore& ImageStore::content() const { return state_->content; }
 const LayerStore& ImageStore::layers() const { return state_->layers; }
+const Clock& ImageStore::clock() const { return state_->clock; }
 
 // ---- adding ----
 

@@ -117,6 +117,7 @@ class ImageStore {
 
   const ContentStore& content() const;
   const LayerStore& layers() const;
+  const Clock& clock() const;
   [[nodiscard]] Lease lease() const;
 
   /// Checks that manifest, config and layers agree, unpacks layers that are not there yet, records the image and its names.

@@ -42,8 +42,7 @@ namespace {
 /// Applies the tar; the digest is that of its uncompressed stream.
 Result<std::pair<Digest, UnpackStats>> fill(int blob, const std::string& folder, const UnpackOptions& options, const StopSource& stop,
                                             const std::function<void(std::uint64_t)>& progress) {
-  const TarLimits limits{.max_bytes = options.limits.max_bytes,
-                         .max_ratio = options.limits.max_ratio,
+  const TarLimits limits{.stream = {.max_bytes = options.limits.max_bytes, .max_ratio = options.limits.max_ratio},
                          .max_path = options.limits.max_path,
                          .max_xattr_bytes = options.limits.max_xattr_bytes};
   const auto root = TRY(sys::open(folder, O_RDONLY | O_DIRECTORY));

@@ -2,7 +2,6 @@
 
 #include <archive.h>
 #include <archive_entry.h>
-#include <unistd.h>
 
 #include <clocale>
 #include <limits>
@@ -12,9 +11,6 @@
 namespace fulcrum::image {
 
 namespace {
-
-constexpr std::size_t kChunk = 256 << 10;
-constexpr std::uint64_t kRatioFloor = std::uint64_t{64} << 20;
 
 /// Names in a tar are bytes. In the C locale libarchive hands them through; in others it would convert and normalise them.
 class BytesLocale {
@@ -32,89 +28,37 @@ class BytesLocale {
   locale_t before_;
 };
 
-std::string text_of(archive* handle) {
-  const char* text = ::archive_error_string(handle);
-  return text != nullptr ? text : "malformed";
-}
-
 struct ArchiveFree {
   void operator()(archive* handle) const { ::archive_read_free(handle); }
 };
 
 }  // namespace
 
-/// Two libarchive readers in a row: `outer` undoes the compression of the descriptor's bytes, `inner` takes the tar apart. Between them the
-/// uncompressed stream is hashed and measured.
+/// libarchive takes the tar apart; the stream comes from a Decompressor, which hashes and measures it.
 struct TarReader::State {
-  State(int from, const TarLimits& limited, const StopSource& stopped, std::function<void(std::uint64_t)> told, Hasher hash)
-      : fd(from), limits(limited), stop(stopped), progress(std::move(told)), hasher(std::move(hash)), buffer(kChunk) {}
+  State(Decompressor from, const TarLimits& limited) : stream(std::move(from)), limits(limited) {}
 
-  int fd;
+  Decompressor stream;
   TarLimits limits;
-  const StopSource& stop;
-  std::function<void(std::uint64_t)> progress;
-  Hasher hasher;
-  std::vector<char> buffer;
-  std::uint64_t compressed = 0;
-  std::uint64_t uncompressed = 0;
-  bool outer_done = false;
-  std::optional<Error> error;  ///< why a callback gave up
-  std::unique_ptr<archive, ArchiveFree> outer{::archive_read_new()};
-  std::unique_ptr<archive, ArchiveFree> inner{::archive_read_new()};  // freed first: it reads from outer
+  std::optional<Error> error;  ///< why the callback gave up
+  std::unique_ptr<archive, ArchiveFree> inner{::archive_read_new()};
 
-  la_ssize_t give_up(archive* handle, Error why) {
-    if (!error) error = std::move(why);
-    ::archive_set_error(handle, EIO, "%s", error->message.c_str());
-    return -1;
-  }
-  std::unexpected<Error> failure(archive* handle, std::string_view doing) {
+  std::unexpected<Error> failure(std::string_view doing) {
     if (error) return std::unexpected(*error);
-    return fail(Code::data_loss, "{}: {}", doing, text_of(handle));
+    const char* text = ::archive_error_string(inner.get());
+    return fail(Code::data_loss, "{}: {}", doing, text != nullptr ? text : "malformed");
   }
 
-  la_ssize_t read_source(archive* handle, const void** data) {
-    if (stop.stop_requested()) return give_up(handle, Error{Code::cancelled, "cancelled"});
-    for (;;) {
-      const auto got = ::read(fd, buffer.data(), buffer.size());
-      if (got < 0 && errno == EINTR) continue;
-      if (got < 0) return give_up(handle, fail_errno(errno, "read archive").error());
-      compressed += static_cast<std::uint64_t>(got);
-      if (progress) progress(compressed);
-      *data = buffer.data();
-      return got;
+  static la_ssize_t read_stream(archive* handle, void* self, const void** data) {
+    auto& state = *static_cast<State*>(self);
+    auto piece = state.stream.next();
+    if (!piece) {
+      state.error = std::move(piece.error());
+      ::archive_set_error(handle, EIO, "%s", state.error->message.c_str());
+      return -1;
     }
-  }
-
-  /// One piece of the uncompressed stream; 0 at its end.
-  la_ssize_t read_stream(archive* handle, const void** data) {
-    while (!outer_done) {
-      std::size_t size = 0;
-      la_int64_t offset = 0;
-      const int status = ::archive_read_data_block(outer.get(), data, &size, &offset);
-      if (status == ARCHIVE_EOF) {
-        outer_done = true;
-        break;
-      }
-      if (status < ARCHIVE_WARN) return give_up(handle, failure(outer.get(), "decompress").error());
-      if (size == 0) continue;
-      hasher.update(std::string_view(static_cast<const char*>(*data), size));
-      uncompressed += size;
-      if (uncompressed > limits.max_bytes) {
-        return give_up(handle, Error{Code::resource_exhausted, fmt::format("archive unpacks to more than {} bytes", limits.max_bytes)});
-      }
-      if (uncompressed > kRatioFloor && uncompressed / limits.max_ratio > compressed) {
-        return give_up(handle, Error{Code::resource_exhausted, fmt::format("archive is compressed more than {} : 1", limits.max_ratio)});
-      }
-      return static_cast<la_ssize_t>(size);
-    }
-    return 0;
-  }
-
-  static la_ssize_t source_callback(archive* handle, void* self, const void** data) {
-    return static_cast<State*>(self)->read_source(handle, data);
-  }
-  static la_ssize_t stream_callback(archive* handle, void* self, const void** data) {
-    return static_cast<State*>(self)->read_stream(handle, data);
+    *data = piece->data();
+    return static_cast<la_ssize_t>(piece->size());
   }
 
   Result<> start();
@@ -124,27 +68,10 @@ struct TarReader::State {
 
 Result<> TarReader::State::start() {
   const BytesLocale bytes;
-  auto* from = outer.get();
-  ::archive_read_support_filter_none(from);
-  ::archive_read_support_filter_gzip(from);
-  ::archive_read_support_filter_zstd(from);
-  ::archive_read_support_filter_xz(from);
-  ::archive_read_support_filter_bzip2(from);
-  ::archive_read_support_format_raw(from);
-  ::archive_read_support_format_empty(from);
-  if (::archive_read_open(from, this, nullptr, source_callback, nullptr) != ARCHIVE_OK) return failure(from, "open archive");
-  archive_entry* whole = nullptr;
-  const int status = ::archive_read_next_header(from, &whole);
-  if (status == ARCHIVE_EOF) {
-    outer_done = true;
-  } else if (status < ARCHIVE_WARN) {
-    return failure(from, "open archive");
-  }
   ::archive_read_support_filter_none(inner.get());
   ::archive_read_support_format_tar(inner.get());
   ::archive_read_support_format_empty(inner.get());
-  if (::archive_read_open(inner.get(), this, nullptr, stream_callback, nullptr) != ARCHIVE_OK)
-    return failure(inner.get(), "not a tar archive");
+  if (::archive_read_open(inner.get(), this, nullptr, read_stream, nullptr) != ARCHIVE_OK) return failure("not a tar archive");
   return {};
 }
 
@@ -216,8 +143,8 @@ TarReader::TarReader(TarReader&&) noexcept = default;
 TarReader::~TarReader() = default;
 
 Result<TarReader> TarReader::open(int fd, const TarLimits& limits, const StopSource& stop, std::function<void(std::uint64_t)> progress) {
-  auto state = std::make_unique<State>(fd, limits, stop, std::move(progress), TRY(Hasher::create()));
-  if (state->outer == nullptr || state->inner == nullptr) return fail(Code::resource_exhausted, "open archive: out of memory");
+  auto state = std::make_unique<State>(TRY(Decompressor::open(fd, limits.stream, stop, std::move(progress))), limits);
+  if (state->inner == nullptr) return fail(Code::resource_exhausted, "open archive: out of memory");
   TRY(state->start());
   return TarReader(std::move(state));
 }
@@ -227,7 +154,7 @@ Result<std::optional<TarEntry>> TarReader::next() {
   archive_entry* entry = nullptr;
   const int status = ::archive_read_next_header(state_->inner.get(), &entry);
   if (status == ARCHIVE_EOF) return std::nullopt;
-  if (status < ARCHIVE_WARN) return state_->failure(state_->inner.get(), "read tar");  // ARCHIVE_RETRY too: a damaged header
+  if (status < ARCHIVE_WARN) return state_->failure("read tar");  // ARCHIVE_RETRY too: a damaged header
   return TRY(state_->convert(entry));
 }
 
@@ -237,7 +164,7 @@ Result<std::optional<TarReader::Block>> TarReader::block() {
   la_int64_t offset = 0;
   const int status = ::archive_read_data_block(state_->inner.get(), &data, &size, &offset);
   if (status == ARCHIVE_EOF) return std::nullopt;
-  if (status < ARCHIVE_WARN || offset < 0) return state_->failure(state_->inner.get(), "read tar");
+  if (status < ARCHIVE_WARN || offset < 0) return state_->failure("read tar");
   return Block{.offset = static_cast<std::uint64_t>(offset), .data = std::string_view(static_cast<const char*>(data), size)};
 }
 
@@ -255,14 +182,11 @@ Result<std::string> TarReader::content(std::size_t limit) {
 }
 
 Result<Digest> TarReader::finish() {
-  for (;;) {
-    const void* data = nullptr;
-    const auto got = state_->read_stream(state_->inner.get(), &data);
-    if (got < 0) return state_->failure(state_->inner.get(), "read tar");
-    if (got == 0) return state_->hasher.finish();
+  while (!TRY(state_->stream.next()).empty()) {
   }
+  return state_->stream.finish();
 }
 
-std::uint64_t TarReader::stream_bytes() const { return state_->uncompressed; }
+std::uint64_t TarReader::stream_bytes() const { return state_->stream.bytes(); }
 
 }  // namespace fulcrum::image

@@ -16,6 +16,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "base/wait.h"
+#include "image/decompressor.h"
 
 namespace fulcrum::image {
 
@@ -37,10 +38,9 @@ struct TarEntry {
 
 /// What the reader accepts. A limit that is passed is resource_exhausted.
 struct TarLimits {
-  std::uint64_t max_bytes = std::uint64_t{64} << 30;  ///< of the uncompressed stream
-  std::uint64_t max_ratio = 1500;                     ///< uncompressed : compressed, looked at past 64 MiB
-  std::size_t max_path = 4095;                        ///< bytes of a name or link target
-  std::size_t max_xattr_bytes = 256 << 10;            ///< of one entry's extended attributes, names included
+  StreamLimits stream;
+  std::size_t max_path = 4095;              ///< bytes of a name or link target
+  std::size_t max_xattr_bytes = 256 << 10;  ///< of one entry's extended attributes, names included
 };
 
 /// A forward-only reader of tar (ustar, pax, GNU; sparse files of all kinds) inside nothing, gzip, zstd, xz or bzip2, told by content.
