@@ -138,12 +138,12 @@ class MemoryStore final : public Store, public EventLog {
         auto& record = records_[put->key];
         const Revision previous = record.revision;
         record = {put->key, put->value, previous == kAbsent ? revision : record.created, revision, put->lease};
-        log_.push_back({Event::Type::put, record, previous});
+        append({Event::Type::put, record, previous});
         keys.push_back(put->key);
       } else if (const auto found = records_.find(std::get<Remove>(operation).key); found != records_.end()) {
         Event event{Event::Type::removed, std::move(found->second), found->second.revision};
         event.record.revision = revision;
-        log_.push_back(std::move(event));
+        append(std::move(event));
         keys.push_back(found->first);
         records_.erase(found);
       }
@@ -164,13 +164,25 @@ class MemoryStore final : public Store, public EventLog {
   }
 
   void compact_locked(Revision revision) {
-    while (!log_.empty() && log_.front().record.revision <= revision) log_.pop_front();
+    while (!log_.empty() && log_.front().record.revision <= revision) {
+      log_bytes_ -= size_of(log_.front());
+      log_.pop_front();
+    }
     compacted_ = std::max(compacted_, revision);
   }
 
   void enforce_retention(std::size_t slack) {
-    if (log_.size() <= slack * retention_.events) return;
-    compact_locked(retention_.events == 0 ? revision_ : log_[log_.size() - retention_.events].record.revision - 1);
+    const bool big = log_bytes_ > retention_.bytes;
+    if (!big && log_.size() <= slack * retention_.events) return;
+    const std::size_t keep = big ? std::min(retention_.events, log_.size() / 2) : retention_.events;
+    compact_locked(keep == 0 ? revision_ : log_[log_.size() - keep].record.revision - 1);
+  }
+
+  static std::size_t size_of(const Event& event) { return event.record.key.size() + event.record.value.size(); }
+
+  void append(Event event) {
+    log_bytes_ += size_of(event);
+    log_.push_back(std::move(event));
   }
 
   const RetentionPolicy retention_;
@@ -180,6 +192,7 @@ class MemoryStore final : public Store, public EventLog {
   Revision compacted_ = 0;
   std::map<std::string, Record, std::less<>> records_;
   std::deque<Event> log_;
+  std::size_t log_bytes_ = 0;
   std::shared_ptr<WatchHub> hub_ = std::make_shared<WatchHub>(*this);
 };
 

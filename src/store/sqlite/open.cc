@@ -39,7 +39,8 @@ Result<UniqueFd> take_lock(const std::string& path) {
 Result<> check_integrity(Database& database) {
   const auto version = TRY(database.integer("PRAGMA user_version"));
   const auto application = TRY(database.integer("PRAGMA application_id"));
-  if (application != kApplicationId) return fail(Code::failed_precondition, "store {}: the file is not a store of this program", database.path());
+  if (application != kApplicationId)
+    return fail(Code::failed_precondition, "store {}: the file is not a store of this program", database.path());
   if (version > kSchemaVersion)
     return fail(Code::failed_precondition, "store {} was written by a newer version (schema {}, this one knows {})", database.path(),
                 version, kSchemaVersion);
