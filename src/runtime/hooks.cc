@@ -1,0 +1,56 @@
+#include "runtime/hooks.h"
+
+#include <boost/json.hpp>
+
+#include "base/process.h"
+
+namespace fulcrum::runtime {
+namespace {
+
+constexpr std::size_t kMaxOutput = 64 << 10;
+
+/// The program is `path`; argv comes from `args`, whose first word need not be the path.
+Process::Spec process_spec(const oci::Hook& hook) {
+  Process::Spec spec{.argv = hook.args, .env = hook.env};
+  if (spec.argv.empty()) {
+    spec.argv.push_back(hook.path);
+  } else {
+    spec.argv[0] = hook.path;
+  }
+  return spec;
+}
+
+}  // namespace
+
+std::string hook_state(const SavedState& state, Status status, pid_t pid) {
+  boost::json::object document;
+  document["ociVersion"] = state.oci_version;
+  document["id"] = state.id;
+  document["status"] = std::string(to_string(status));
+  if (pid > 0) document["pid"] = pid;
+  document["bundle"] = state.bundle;
+  if (!state.annotations.empty()) {
+    boost::json::object annotations;
+    for (const auto& [key, value] : state.annotations) annotations[key] = value;
+    document["annotations"] = std::move(annotations);
+  }
+  return boost::json::serialize(document);
+}
+
+Result<> run_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state) {
+  for (std::size_t i = 0; i < hooks.size(); ++i) {
+    const auto& hook = hooks[i];
+    const auto deadline = hook.timeout ? Deadline::in(std::chrono::seconds(*hook.timeout)) : Deadline::never();
+    auto output = run(process_spec(hook), state, StopSource::never(), deadline, kMaxOutput);
+    if (!output)
+      return std::unexpected(with_context(std::move(output).error(), fmt::format("error running {} hook #{} {}", moment, i, hook.path)));
+    if (output->status.ok()) continue;
+    const auto how =
+        output->status.signal != 0 ? fmt::format("signal {}", output->status.signal) : fmt::format("exit status {}", output->status.code);
+    return fail(Code::failed_precondition, "error running {} hook #{} {}: {}, stdout: {}, stderr: {}", moment, i, hook.path, how,
+                output->out, output->err);
+  }
+  return {};
+}
+
+}  // namespace fulcrum::runtime
