@@ -1,12 +1,15 @@
 // Images as files: import of a root file system, load and save of whole images.
 #pragma once
 
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "api/oci/image_spec.h"
 #include "base/error.h"
 #include "base/wait.h"
+#include "image/diff.h"
 #include "image/image_store.h"
 #include "image/tar_writer.h"
 
@@ -48,6 +51,21 @@ struct LoadedImage {
 };
 /// Stores every image of an archive; layers are kept byte for byte. Errors: invalid_argument, data_loss, resource_exhausted.
 [[nodiscard]] Result<std::vector<LoadedImage>> load_images(ImageStore& store, const LoadSpec& spec, const StopSource& stop);
+
+struct CommitSpec {
+  std::optional<ImageId> base;  ///< the image under the upper folder; unset: none
+  int upper = -1;               ///< the overlay upper folder; its container is stopped or paused
+  TreeOptions tree;
+  std::optional<oci::ImageRunConfig> config;  ///< instead of the base's
+  std::vector<std::string> changes;           ///< Dockerfile instructions, see apply_change()
+  std::string author;
+  std::string message;
+  std::string created_by;  ///< the history's command
+  std::vector<Reference> tags;
+  UnpackOptions unpack;
+};
+/// Makes an image of a base and what a container changed upon it.
+[[nodiscard]] Result<ImageId> commit_image(ImageStore& store, const CommitSpec& spec, const StopSource& stop);
 
 /// Writes images in both formats in one tar (as Docker 25 does): OCI layout (oci-layout, index.json, blobs/) and docker-archive
 /// (manifest.json, repositories). Every blob is byte for byte what the manifest names. A name saves that name; an ID saves the image

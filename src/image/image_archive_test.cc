@@ -20,7 +20,7 @@ struct ImageArchiveTest : ::testing::Test {
   FakeClock clock;
   ImageStore store = ImageStore::open(dir / "a", clock).value();
   ImageStore other = ImageStore::open(dir / "b", clock).value();
-  const UnpackOptions unpack{.user_xattr = true, .keep_owner = false};
+  const UnpackOptions unpack{.user_xattr = true, .durable = false, .keep_owner = false};
   const StopSource& stop = StopSource::never();
 
   Result<ImageId> import(const std::string& tar, const std::string& name, std::vector<std::string> changes = {}) {

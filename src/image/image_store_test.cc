@@ -47,7 +47,7 @@ struct ImageStoreTest : ::testing::Test {
   }
   Result<ImageId> add(const Digest& manifest, const std::vector<std::string>& tags, const std::vector<std::string>& digests = {}) {
     auto lease = store().lease();
-    AddSpec spec{.manifest = manifest, .unpack = {.user_xattr = true, .keep_owner = false}};
+    AddSpec spec{.manifest = manifest, .unpack = {.user_xattr = true, .durable = false, .keep_owner = false}};
     for (const auto& tag : tags) spec.tags.push_back(ref(tag));
     for (const auto& digest : digests) spec.repo_digests.push_back(ref(digest));
     clock.advance(std::chrono::seconds(1));
@@ -187,7 +187,7 @@ TEST_F(ImageStoreTest, CollectionNeverHurtsAConcurrentAdd) {
     }
     AddSpec spec{.manifest = digest_of(to_json(manifest)),
                  .tags = {ref("x:" + std::to_string(i))},
-                 .unpack = {.user_xattr = true, .keep_owner = false}};
+                 .unpack = {.user_xattr = true, .durable = false, .keep_owner = false}};
     ASSERT_OK(store().add(spec, lease, StopSource::never()));
   }
   done = true;

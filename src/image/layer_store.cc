@@ -94,9 +94,10 @@ Result<LayerStore::Filled> LayerStore::unpack_as(int blob, const std::optional<D
   if (expected && actual != *expected) {
     return fail(Code::data_loss, "the content has diffID {} instead of {}", actual.str(), expected->str());
   }
-  TRY(sys::write_file_atomic(temporary + "/size", std::to_string(stats.disk_bytes) + "\n"));
+  const auto size = TRY(sys::open(temporary + "/size", O_WRONLY | O_CREAT | O_EXCL, 0600));
+  TRY(sys::write_all(size.get(), std::to_string(stats.disk_bytes) + "\n"));
   const auto folder = TRY(sys::open(temporary, O_RDONLY | O_DIRECTORY));
-  if (::syncfs(folder.get()) != 0) return fail_errno(errno, "sync layer {}", actual.str());
+  if (options.durable && ::syncfs(folder.get()) != 0) return fail_errno(errno, "sync layer {}", actual.str());
   const auto final = root_ + "/" + folder_name(actual);
   if (::rename(temporary.c_str(), final.c_str()) != 0) {
     if (errno != EEXIST && errno != ENOTEMPTY) return fail_errno(errno, "rename {}", temporary);
@@ -104,7 +105,7 @@ Result<LayerStore::Filled> LayerStore::unpack_as(int blob, const std::optional<D
   }
   clean.dismiss();
   const auto parent = TRY(sys::open(root_, O_RDONLY | O_DIRECTORY));
-  if (::fsync(parent.get()) != 0) return fail_errno(errno, "sync {}", root_);
+  if (options.durable && ::fsync(parent.get()) != 0) return fail_errno(errno, "sync {}", root_);
   return Filled{std::move(actual), stats};
 }
 

@@ -29,6 +29,7 @@ struct UnpackOptions {
   UnpackLimits limits;
   bool allow_devices = true;  ///< false: a block or character device is permission_denied
   bool user_xattr = false;    ///< opaque folders are marked user.overlay.* (overlay mounted with userxattr) instead of trusted.overlay.*
+  bool durable = true;        ///< false: the layer survives the end of the process, but may not survive a loss of power
   bool keep_owner = true;     ///< false: everything belongs to the caller (for callers without CAP_CHOWN)
 };
 

@@ -41,6 +41,7 @@ struct LayerTest : ::testing::Test {
   LayerTest() {
     options.user_xattr = true;
     options.keep_owner = false;
+    options.durable = false;
   }
   TemporaryDirectory dir;
   LayerStore store = LayerStore::open(dir / "layers").value();
