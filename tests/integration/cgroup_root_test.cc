@@ -33,14 +33,21 @@ using ::testing::IsEmpty;
 const StopSource& stop() { return StopSource::never(); }
 Deadline soon() { return Deadline::in(60s); }
 
-/// A child in a cgroup, running `body`. Killed and reaped when dropped.
+/// A child in a cgroup, running `body`; it has entered when the constructor returns. Killed and reaped when dropped.
 class Child {
  public:
   Child(const Cgroup& cgroup, const std::function<int()>& body) {
     const auto entry = cgroup.open_entry();
     EXPECT_OK(entry);
+    const auto pipe = sys::pipe();
+    EXPECT_OK(pipe);
     pid_ = ::fork();
-    if (pid_ == 0) ::_exit(entry->enter(false) != 0 ? 120 : body());
+    if (pid_ == 0) {
+      if (entry->enter(false) != 0 || ::write(pipe->write.get(), "x", 1) != 1) ::_exit(120);
+      ::_exit(body());
+    }
+    char entered = 0;
+    EXPECT_EQ(::read(pipe->read.get(), &entered, 1), 1);
   }
   Child(const Child&) = delete;
   ~Child() {
@@ -136,17 +143,10 @@ TEST_F(CgroupRoot, CreateAndDestroyAreIdempotent) {
 
 TEST_F(CgroupRoot, EnterPutsTheChildIntoEveryHierarchy) {
   Child child(cgroup(), sleep_forever);
-  wait_for(1);
-  // The list is of one hierarchy; the others follow it at once, but not at the same moment.
-  std::string text;
-  for (const auto deadline = soon(); !deadline.passed();) {
-    text = sys::read_file(fmt::format("/proc/{}/cgroup", child.pid())).value();
-    std::size_t found = 0;
-    for (std::size_t at = 0; (at = text.find(":" + path_ + "\n", at)) != std::string::npos; ++at) ++found;
-    if (found == layout_->hierarchies().size()) return;
-    ::sched_yield();
-  }
-  ADD_FAILURE() << text;
+  const auto text = sys::read_file(fmt::format("/proc/{}/cgroup", child.pid())).value();
+  std::size_t found = 0;
+  for (std::size_t at = 0; (at = text.find(":" + path_ + "\n", at)) != std::string::npos; ++at) ++found;
+  EXPECT_EQ(found, layout_->hierarchies().size()) << text;
 }
 
 TEST_F(CgroupRoot, AddMovesAProcessFromOutside) {
@@ -156,7 +156,6 @@ TEST_F(CgroupRoot, AddMovesAProcessFromOutside) {
   ASSERT_OK(here);
   ASSERT_OK(there);
   Child child(*here, sleep_forever);
-  wait_for(1);
   ASSERT_OK(there->add_process(child.pid()));
   EXPECT_THAT(here->processes().value(), IsEmpty());
   EXPECT_THAT(there->processes().value(), Contains(child.pid()));
@@ -202,7 +201,6 @@ TEST_F(CgroupRoot, KillReachesATreeThatForksAndIsFrozen) {
 
 TEST_F(CgroupRoot, DestroyWaitsForTheDying) {
   Child child(cgroup(), sleep_forever);
-  wait_for(1);
   EXPECT_THAT(cgroup().destroy(stop(), Deadline::in(50ms)), ErrorIs(Code::deadline_exceeded));
   ::kill(child.pid(), SIGKILL);
   EXPECT_OK(cgroup().destroy(stop(), soon()));
