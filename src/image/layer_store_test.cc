@@ -225,6 +225,13 @@ TEST_F(LayerTest, BadWhiteoutsAreRefused) {
   expect_clean();
 }
 
+TEST_F(LayerTest, WhiteoutsBelowAFileHideNothing) {
+  const auto at = unpack({{.name = "was-dir", .data = "x"}, {.name = "was-dir/.wh.child"}, {.name = "was-dir/.wh..wh..opq"}});
+  EXPECT_EQ(sys::read_file(at.value() + "/was-dir").value(), "x");
+  const auto reversed = unpack({{.name = "was-dir/.wh.child"}, {.name = "was-dir", .data = "x"}});
+  EXPECT_EQ(sys::read_file(reversed.value() + "/was-dir").value(), "x");
+}
+
 TEST_F(LayerTest, AnOpaqueRootHidesWhatIsBelow) {
   const auto tar = make_tar({{.name = ".wh..wh..opq"}, {.name = "f"}});
   ASSERT_OK(unpack_bytes(tar, digest_of(tar)));

@@ -97,8 +97,9 @@ Result<> TreeWriter::make_parents(const std::string& folder) {
   return {};
 }
 
-Result<> TreeWriter::enter(const std::string& folder) {
-  if (parent_.valid() && parent_name_ == folder) return {};
+/// Makes a folder the current one, with its parents. False: a part of the path is something else, or a link to nowhere.
+Result<bool> TreeWriter::enter(const std::string& folder) {
+  if (parent_.valid() && parent_name_ == folder) return true;
   parent_.reset();
   auto opened = sys::open_in_root(root_, folder.empty() ? "." : folder, O_PATH | O_DIRECTORY);
   if (opened) {
@@ -108,12 +109,12 @@ Result<> TreeWriter::enter(const std::string& folder) {
     if (error != ENOENT && error != ENOTDIR) return std::unexpected(opened.error());
     if (auto made = make_parents(folder); !made) {
       const int why = made.error().sys_errno;
-      if (why != ENOTDIR && why != EEXIST && why != ENOENT && why != ELOOP) return made;
-      return fail(Code::invalid_argument, "{}: a part of this path is not a folder", folder);
+      if (why == ENOTDIR || why == EEXIST || why == ENOENT || why == ELOOP) return false;
+      return std::unexpected(made.error());
     }
   }
   parent_name_ = folder;
-  return {};
+  return true;
 }
 
 Result<> TreeWriter::make_opaque(const std::string& path) {
@@ -136,7 +137,11 @@ Result<> TreeWriter::apply(const TarEntry& entry, TarReader& reader) {
   }
   const auto base = base_of(name);
   if (base.size() > 255 + kWhiteout.size()) return fail(Code::invalid_argument, "{}…: name too long", base.substr(0, 64));
-  TRY(enter(folder_of(name)), "{}", name);
+  if (!TRY(enter(folder_of(name)), "{}", name)) {
+    // Below a file there is nothing to hide; umoci writes such whiteouts where a folder became a file.
+    if (base.starts_with(kWhiteout)) return {};
+    return fail(Code::invalid_argument, "{}: a part of this path is not a folder", name);
+  }
   if (base.starts_with(kWhiteout)) {
     TRY(apply_whiteout(base), "{}", name);
   } else {

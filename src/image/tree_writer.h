@@ -39,7 +39,7 @@ class TreeWriter {
     struct timespec mtime;
   };
 
-  Result<> enter(const std::string& folder);
+  Result<bool> enter(const std::string& folder);
   Result<> make_parents(const std::string& folder);
   Result<> step_into(UniqueFd& at, const std::string& so_far, const std::string& component);
   Result<> apply_whiteout(const std::string& base);
