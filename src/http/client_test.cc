@@ -137,7 +137,7 @@ TEST_F(ClientTest, ReadsLines) {
   testing::TestServer lines;
   lines.router.add("GET", "/lines", [](Request&, ResponseWriter& out) -> Result<> {
     TRY(out.begin(200, "application/x-ndjson"));
-    for (const auto* line : {"1", "22", std::string(20000, 'x').c_str(), ""}) TRY(out.write_line(line));
+    for (const auto& line : {std::string("1"), std::string("22"), std::string(20000, 'x'), std::string()}) TRY(out.write_line(line));
     return out.write("rest");
   });
   lines.start();

@@ -39,7 +39,6 @@ class Half {
   std::size_t written_ = 0;
   short wait_read_ = POLLIN;
   short wait_write_ = 0;
-  bool from_ended_ = false;
   bool open_ = true;
 };
 

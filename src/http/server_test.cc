@@ -193,6 +193,7 @@ TEST_F(ServerTest, AClientThatTakesNothingIsCutOff) {
   auto stream = server_.connect();
   ASSERT_OK(stream->write("GET /flood HTTP/1.1\r\nHost: x\r\n\r\n", StopSource::never(), soon()));
   EXPECT_FALSE(wait_until(over, soon()));
+  server_.stop();  // the handler uses what stands on this stack
   EXPECT_EQ(code, static_cast<int>(Code::deadline_exceeded));
 }
 
@@ -211,6 +212,7 @@ TEST_F(ServerTest, AStreamSeesThatItsClientIsGone) {
     testing::TestServer::read_until(*stream, "\r\n\r\n");
   }
   EXPECT_FALSE(wait_until(gone, soon()));
+  server_.stop();
 }
 
 TEST_F(ServerTest, KnowsWhoAsks) {
