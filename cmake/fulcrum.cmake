@@ -13,7 +13,7 @@ set(Boost_USE_STATIC_LIBS ON)
 find_package(Boost 1.81 REQUIRED COMPONENTS json)
 
 add_library(fulcrum_flags INTERFACE)
-target_compile_options(fulcrum_flags INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual -Wcast-align=strict -Wconversion
+target_compile_options(fulcrum_flags INTERFACE -Wall -Wextra -Wnon-virtual-dtor -Woverloaded-virtual $<$<CXX_COMPILER_ID:GNU>:-Wcast-align=strict> -Wconversion
   -Wno-sign-conversion -Wimplicit-fallthrough -Wno-missing-field-initializers -fno-strict-aliasing -ffile-prefix-map=${CMAKE_SOURCE_DIR}/=)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
   target_compile_options(fulcrum_flags INTERFACE -Wno-gnu-statement-expression -Wno-missing-designated-field-initializers)
