@@ -124,6 +124,7 @@ Result<std::string> Authorizer::bearer(const Endpoint& endpoint, const std::stri
   ask.scopes = merged_scopes(scope, challenge.parameter("scope"));
   auto token = TRY(fetch(ask, transport, bounds), "token for {}", endpoint.domain);
   const std::lock_guard lock(mutex_);
+  std::erase_if(tokens_, [now = clock_.now()](const auto& known) { return known.second.expires <= now; });
   tokens_[{origin_of(endpoint.base), scope}] = token;
   return token.value;
 }

@@ -54,7 +54,8 @@ Result<std::shared_ptr<const Tls>> Hosts::tls(const Url& url) {
     if (const auto found = tls_.find(authority); found != tls_.end()) return found->second;
   }
   Tls made;
-  if (!options_.certs_dir.empty()) {
+  // A redirect may lead to any name: what is no host name is no folder of ours either.
+  if (!options_.certs_dir.empty() && is_domain(authority)) {
     made = TRY(read_certs(options_.certs_dir + "/" + authority));
     if (made.extra_roots.empty() && made.certificate.empty()) made = TRY(read_certs(options_.certs_dir + "/" + url.host));
   }
