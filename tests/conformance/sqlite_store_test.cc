@@ -165,6 +165,22 @@ TEST(SqliteStore, KeepsLeasesAndRevisionsOverARestart) {
   EXPECT_THAT(store->keepalive(lease), ErrorIs(Code::not_found));
 }
 
+TEST(SqliteStore, ARestartOfTheMachineMakesOldRevisionsVisiblyOld) {
+  testing::TemporaryDirectory directory;
+  auto store = open_sqlite_store(directory / "store.db", {.boot_id = "first"}).value();
+  const auto r = store->create("a", "1").value();
+  store.reset();
+  store = open_sqlite_store(directory / "store.db", {.boot_id = "first"}).value();
+  EXPECT_EQ(store->revision().value(), r);
+  store.reset();
+  store = open_sqlite_store(directory / "store.db", {.boot_id = "second"}).value();
+  EXPECT_GT(store->revision().value(), r + 1000);
+  EXPECT_EQ(store->get("a").value()->revision, r);
+  EXPECT_THAT(store->watch("", r + 5), ErrorIs(Code::out_of_range));  // r + 5 may have been seen, and lost
+  EXPECT_OK(store->update("a", "2", r));
+  EXPECT_OK(store->maintain());
+}
+
 TEST(SqliteStore, LetsNoSecondProcessIn) {
   testing::TemporaryDirectory directory;
   auto store = open_sqlite_store(directory / "store.db").value();

@@ -1,6 +1,9 @@
 #include "store/sqlite/open.h"
 
 #include <sys/file.h>
+#include <unistd.h>
+
+#include <functional>
 
 #include "base/sys.h"
 
@@ -9,6 +12,7 @@ namespace {
 
 constexpr std::int64_t kApplicationId = 0x46554c43;  // "FULC"
 constexpr std::int64_t kSchemaVersion = 1;
+constexpr std::int64_t kLostRevisions = 1'000'000;  ///< more than the commits of one second
 
 // The revision of a log row is id >> 20 (kSequenceBits), and the low bits number the changes of one commit.
 constexpr const char* kSchema = R"(
@@ -21,7 +25,7 @@ constexpr const char* kSchema = R"(
     id INTEGER PRIMARY KEY, removed INTEGER NOT NULL, key BLOB NOT NULL, value BLOB NOT NULL,
     created INTEGER NOT NULL, lease INTEGER NOT NULL, previous INTEGER NOT NULL);
   CREATE TABLE leases (id INTEGER PRIMARY KEY, ttl INTEGER NOT NULL);
-  INSERT INTO meta VALUES ('revision', 1), ('compacted', 0);
+  INSERT INTO meta VALUES ('revision', 1), ('compacted', 0), ('boot', 0);
   PRAGMA application_id = 1179995203;
   PRAGMA user_version = 1;
   COMMIT;
@@ -59,7 +63,30 @@ Result<bool> is_empty_file(const std::string& path) {
   return !st || st->st_size == 0;
 }
 
+/// See SqliteOptions::boot_id.
+Result<> note_boot(Database& db, const SqliteOptions& options) {
+  const auto id = options.boot_id.empty() ? TRY(sys::read_file("/proc/sys/kernel/random/boot_id", 64)) : options.boot_id;
+  // Collisions of the hash are as good as an unchanged boot: one in 2^62.
+  const auto boot = static_cast<std::int64_t>(std::hash<std::string>()(id) >> 2 | 1);
+  const auto before = TRY(db.integer("SELECT value FROM meta WHERE name = 'boot'"));
+  if (before == boot) return {};
+  auto unit = TRY(Unit::begin(db, Unit::Kind::write));
+  TRY(db.execute(fmt::format("UPDATE meta SET value = {} WHERE name = 'boot'", boot)));
+  if (before != 0 && !options.sync_every_commit) {
+    TRY(db.execute(fmt::format("UPDATE meta SET value = value + {} WHERE name = 'revision'", kLostRevisions)));
+    TRY(db.execute("UPDATE meta SET value = (SELECT value FROM meta WHERE name = 'revision') WHERE name = 'compacted'; DELETE FROM log"));
+  }
+  return unit.commit();
+}
+
 }  // namespace
+
+Result<> sync_log(const std::string& path) {
+  auto fd = sys::open(path + "-wal", O_RDONLY);
+  if (!fd) return fd.error().code == Code::not_found ? Result<>() : std::unexpected(fd.error());
+  if (::fdatasync(fd->get()) < 0) return fail_errno(errno, "sync {}", path);
+  return {};
+}
 
 Result<Opened> open_store_file(const std::string& path, const SqliteOptions& options) {
   Opened opened;
@@ -86,6 +113,7 @@ Result<Opened> open_store_file(const std::string& path, const SqliteOptions& opt
   const auto page_size = TRY(db.integer("PRAGMA page_size"));
   TRY(db.execute(fmt::format("PRAGMA max_page_count = {}", options.max_size / static_cast<std::size_t>(page_size))));
   if (unmade) TRY(db.execute(kSchema), "make");
+  TRY(note_boot(db, options));
   return opened;
 }
 

@@ -17,6 +17,8 @@ struct Opened {
 
 /// See open_sqlite_store().
 [[nodiscard]] Result<Opened> open_store_file(const std::string& path, const SqliteOptions& options);
+/// Puts everything committed so far on the disk.
+[[nodiscard]] Result<> sync_log(const std::string& path);
 /// A connection that only reads.
 [[nodiscard]] Result<std::unique_ptr<Database>> open_reader(const std::string& path);
 

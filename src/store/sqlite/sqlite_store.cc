@@ -34,7 +34,11 @@ Record record_of(const Run& row) {
 class SqliteStore final : public Store, public EventLog {
  public:
   SqliteStore(sqlite::Opened opened, const SqliteOptions& options)
-      : lock_(std::move(opened.lock)), retention_(options.retention), leases_(*options.clock), writer_(std::move(opened.writer)) {}
+      : lock_(std::move(opened.lock)),
+        retention_(options.retention),
+        sync_every_commit_(options.sync_every_commit),
+        leases_(*options.clock),
+        writer_(std::move(opened.writer)) {}
   ~SqliteStore() override { hub_->close(); }
 
   /// Reads what is kept in memory too. Called once.
@@ -101,6 +105,7 @@ class SqliteStore final : public Store, public EventLog {
 
   UniqueFd lock_;  ///< dropped last
   const RetentionPolicy retention_;
+  const bool sync_every_commit_;
   LeaseTable leases_;
 
   std::mutex write_mutex_;  ///< guards writer_ and the log's size, and orders commits with their notifications
@@ -110,6 +115,7 @@ class SqliteStore final : public Store, public EventLog {
 
   std::atomic<Revision> revision_ = 0;
   std::atomic<Revision> compacted_ = 0;
+  std::atomic<Revision> synced_ = 0;  ///< the last revision that maintain() put on the disk
 
   std::mutex readers_mutex_;
   std::vector<std::unique_ptr<Database>> readers_;
@@ -406,8 +412,17 @@ Result<std::optional<Time>> SqliteStore::maintain() {
       return std::unexpected(with_context(ended.error(), "end a lease"));
     }
   }
-  std::lock_guard lock(write_mutex_);
-  TRY(enforce_retention(2), "compact");
+  {
+    std::lock_guard lock(write_mutex_);
+    TRY(enforce_retention(2), "compact");
+  }
+  const Revision now = revision_;
+  if (!sync_every_commit_ && synced_.exchange(now) != now) {
+    if (const auto synced = sqlite::sync_log(writer_->path()); !synced) {
+      synced_ = 0;
+      return std::unexpected(synced.error());
+    }
+  }
   return leases_.next();
 }
 
