@@ -391,6 +391,29 @@ def test_tls_roots_and_client_certificates_per_host(tmp_path, closing):
     assert push("--certs-dir", tmp_path / "certs.d")["digest"] == image.digest
 
 
+def test_roots_of_a_host_stand_beside_the_systems(tmp_path, closing):
+    """The system's roots, in a mount namespace of its own, know the registry; the host's folder holds an unrelated root."""
+    if os.geteuid() != 0:
+        pytest.skip("putting other system roots in place needs root")
+    crt, key = make_certificate(tmp_path, "server")
+    unrelated, _ = make_certificate(tmp_path, "unrelated")
+    system = tmp_path / "system"
+    system.mkdir()
+    (system / "server.pem").write_bytes(crt.read_bytes())
+    subprocess.run(["openssl", "rehash", system], check=True, capture_output=True)
+    registry = closing(RealRegistry(tmp_path / "tls", tls={"certificate": str(crt), "key": str(key)}))
+    certs = tmp_path / "certs.d" / registry.host
+    certs.mkdir(parents=True)
+    (certs / "ca.crt").write_bytes(unrelated.read_bytes())
+    command = [str(registries.driver_path()), "--certs-dir", str(tmp_path / "certs.d"), "catalog", registry.host]
+    script = f'mount --bind {system} /etc/ssl/certs && exec "$@"'
+    done = subprocess.run(["unshare", "--mount", "sh", "-c", script, "sh", *command], capture_output=True, text=True, timeout=60,
+                          env=registries.ENVIRONMENT)
+    assert json.loads(done.stdout) == {"names": []}, done.stdout + done.stderr
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=registries.ENVIRONMENT)
+    assert "certificate" in json.loads(done.stdout)["error"]["message"]
+
+
 def test_an_insecure_registry_is_not_verified(tmp_path, closing):
     crt, key = make_certificate(tmp_path, "server")
     registry = closing(RealRegistry(tmp_path / "tls", tls={"certificate": str(crt), "key": str(key)}))

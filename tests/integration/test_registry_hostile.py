@@ -2,6 +2,8 @@
 import json
 import os
 import subprocess
+import threading
+import time
 import urllib.parse
 
 import pytest
@@ -36,6 +38,15 @@ def registry(image, closing):
 
 def pull(registry, tmp_path, *options, name="x:t", store="store", **more):
     return drive(*options, "pull", tmp_path / store, f"{registry.host}/{name}", **more)
+
+
+def wait_until_growing(store, size):
+    """Waits until some partial blob below the store has that many bytes."""
+    for _ in range(600):
+        if any((store / name).stat().st_size >= size for name in stray_files(store)):
+            return
+        time.sleep(0.02)
+    raise AssertionError("no partial blob appears")
 
 
 def refused(registry, tmp_path, *options, left=(), **more):
@@ -299,6 +310,40 @@ def test_a_partial_blob_with_wrong_bytes_is_fetched_anew(registry, image, tmp_pa
     registry.on_blob = None
     assert pull(registry, tmp_path)["target"]["digest"] == image.digest
     assert blob_files(tmp_path / "store") == set(image.blobs) | {image.digest} and stray_files(tmp_path / "store") == []
+
+
+def test_a_killed_pull_is_completed_by_the_next(registry, image, tmp_path):
+    """kill -9 with one blob half here: nothing but whole blobs is visible, and the rest is asked for later."""
+    layer, half_sent = image.layers[2], threading.Event()
+
+    def hang(request):
+        if layer["digest"] not in request.path:
+            return False
+        request.send_response(200)
+        request.send_header("Content-Length", str(layer["size"]))
+        request.end_headers()
+        request.wfile.write(image.blobs[layer["digest"]][:9000])
+        request.wfile.flush()
+        half_sent.set()
+        request.stall()
+        return True
+
+    registry.on_blob = hang
+    command = [registries.driver_path(), "--connections", "1", "pull", tmp_path / "store", f"{registry.host}/x:t"]
+    process = subprocess.Popen(list(map(str, command)), stdout=subprocess.DEVNULL, env=registries.ENVIRONMENT)
+    try:
+        assert half_sent.wait(30)
+        wait_until_growing(tmp_path / "store", 9000)
+    finally:
+        process.kill()
+        process.wait(10)
+    assert blob_files(tmp_path / "store") == set(image.blobs) - {layer["digest"]}
+    registry.on_blob = None
+    registry.requests.clear()
+    assert pull(registry, tmp_path)["target"]["digest"] == image.digest
+    asked = [(path.split("/")[-1], headers.get("Range")) for _, path, headers in registry.requests if "/blobs/" in path]
+    assert asked == [(layer["digest"], "bytes=9000-")]
+    assert stray_files(tmp_path / "store") == []
 
 
 def test_a_registry_without_ranges_starts_over(registry, image, tmp_path):
