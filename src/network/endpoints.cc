@@ -167,6 +167,10 @@ dns::Host dns_host(const Endpoint& endpoint) {
 
 void Manager::Impl::announce(const Endpoint& endpoint) { dns->put(endpoint.network, dns_host(endpoint)); }
 
+PortSettings Manager::Impl::port_settings(const Network& network, const Endpoint& endpoint) const {
+  return {network.bridge, port_alias(instance, endpoint.workload.str(), endpoint.network), !network.inter_container, bridge_netfilter_on()};
+}
+
 Result<> Manager::plug_veth(const Endpoint& wanted, int netns_fd) {
   const Network network = TRY(impl_->network_copy(wanted.network));
   Endpoint endpoint;
@@ -175,7 +179,7 @@ Result<> Manager::plug_veth(const Endpoint& wanted, int netns_fd) {
     endpoint = TRY(impl_->find_endpoint(wanted.workload, wanted.network))->endpoint;
   }
   const VethSpec spec{endpoint.host_ifname, endpoint.ifname, endpoint.mac, endpoint.mtu};
-  const PortSettings port{network.bridge, port_alias(impl_->instance, endpoint.workload.str(), endpoint.network), !network.inter_container};
+  const PortSettings port = impl_->port_settings(network, endpoint);
   auto socket = TRY(netlink::Socket::open(NETLINK_ROUTE));
   auto made = make_veth(socket, spec, netns_fd);
   if (!made && made.error().code == Code::already_exists) {
@@ -189,8 +193,12 @@ Result<> Manager::plug_veth(const Endpoint& wanted, int netns_fd) {
   const auto what = [&] { return fmt::format("attach workload {} to network {}", endpoint.workload.str(), endpoint.network); };
   TRY(made, "{}", what());
   ScopeExit undo([&] { (void)delete_link(socket, spec.host_name); });
-  TRY(configure_inner(netns_fd, {endpoint.ifname, endpoint.addresses, endpoint.gateways}), "{}", what());
+  auto inner = TRY(configure_inner(netns_fd, {endpoint.ifname, endpoint.addresses, endpoint.gateways}), "{}", what());
   TRY(plug_port(socket, spec.host_name, port), "{}", what());
+  // From the member to the bridge: each only starts when the one before carries.
+  TRY(settle_link(inner, endpoint.ifname), "{}", what());
+  TRY(settle_link(socket, spec.host_name), "{}", what());
+  TRY(settle_link(socket, network.bridge), "{}", what());
   TRY(impl_->open_ports(endpoint, endpoint.ports), "{}", what());
   undo.dismiss();
   const std::lock_guard lock(impl_->mutex);
@@ -210,8 +218,7 @@ Result<UniqueFd> Manager::plug_tap(const Endpoint& wanted) {
   // The host's end needs an address of its own; the card inside carries endpoint.mac.
   auto tap = TRY(make_tap(endpoint.host_ifname, MacAddress::random(), endpoint.mtu), "attach workload {}", endpoint.workload.str());
   auto socket = TRY(netlink::Socket::open(NETLINK_ROUTE));
-  TRY(plug_port(socket, endpoint.host_ifname,
-                {network.bridge, port_alias(impl_->instance, endpoint.workload.str(), endpoint.network), !network.inter_container}));
+  TRY(plug_port(socket, endpoint.host_ifname, impl_->port_settings(network, endpoint)));
   TRY(impl_->open_ports(endpoint, endpoint.ports), "attach workload {}", endpoint.workload.str());
   const std::lock_guard lock(impl_->mutex);
   const auto state = TRY(impl_->find_endpoint(wanted.workload, wanted.network));

@@ -77,14 +77,15 @@ void put_port(Batch& batch, const std::string& name, int bridge, const PortSetti
   batch.put(IFLA_IFALIAS, {reinterpret_cast<const std::uint8_t*>(port.alias.data()), port.alias.size()});
   batch.put_value(IFLA_MASTER, static_cast<std::uint32_t>(bridge));
   put_no_autoconf(batch);
-  if (port.isolated) {
+  if (port.isolated || port.hairpin) {
     // Flags of a bridge port can only be set once the port is in the bridge, hence a second request.
-    batch.begin(RTM_NEWLINK, 0, link_header(), fmt::format("isolate port {}", name));
+    batch.begin(RTM_NEWLINK, 0, link_header(), fmt::format("set flags of port {}", name));
     batch.put_text(IFLA_IFNAME, name);
     const auto info = batch.open(IFLA_LINKINFO);
     batch.put_text(IFLA_INFO_SLAVE_KIND, "bridge");
     const auto data = batch.open(IFLA_INFO_SLAVE_DATA);
-    batch.put_value(IFLA_BRPORT_ISOLATED, std::uint8_t{1});
+    batch.put_value(IFLA_BRPORT_ISOLATED, static_cast<std::uint8_t>(port.isolated));
+    batch.put_value(IFLA_BRPORT_MODE, static_cast<std::uint8_t>(port.hairpin));
     batch.close(data);
     batch.close(info);
   }
@@ -202,23 +203,28 @@ Result<> delete_link(Socket& socket, std::string_view name) {
 }
 
 Result<> ensure_bridge(Socket& socket, const BridgeSpec& spec) {
-  Batch create;
-  create.begin(RTM_NEWLINK, kCreate, link_header(), "make bridge " + spec.name);
-  create.put_text(IFLA_IFNAME, spec.name);
-  create.put(IFLA_ADDRESS, spec.mac.bytes);
-  const auto info = create.open(IFLA_LINKINFO);
-  create.put_text(IFLA_INFO_KIND, "bridge");
-  create.close(info);
-  const auto outcome = TRY(socket.exchange(create)).front();
-  if (outcome.error != 0 && outcome.error != EEXIST) return netlink::fail_outcome(outcome, "make bridge " + spec.name);
-  const auto link = TRY(find_link(socket, spec.name));
-  if (!link) return fail(Code::unavailable, "bridge {} went away while it was made", spec.name);
-  // An unlabelled bridge under our own name is one that a crash interrupted.
-  if (outcome.error == EEXIST && (link->kind != "bridge" || (link->alias != spec.alias && !link->alias.empty())))
+  const std::span alias(reinterpret_cast<const std::uint8_t*>(spec.alias.data()), spec.alias.size());
+  auto link = TRY(find_link(socket, spec.name));
+  if (!link) {
+    Batch create;
+    create.begin(RTM_NEWLINK, kCreate, link_header(), "make bridge " + spec.name);
+    create.put_text(IFLA_IFNAME, spec.name);
+    create.put(IFLA_ADDRESS, spec.mac.bytes);
+    const auto info = create.open(IFLA_LINKINFO);
+    create.put_text(IFLA_INFO_KIND, "bridge");
+    create.close(info);
+    // The label goes along in the same system call: however this process ends, no bridge is left without one.
+    create.begin(RTM_NEWLINK, 0, link_header(), "label bridge " + spec.name);
+    create.put_text(IFLA_IFNAME, spec.name);
+    create.put(IFLA_IFALIAS, alias);
+    TRY(socket.run(create));
+    link = TRY(find_link(socket, spec.name));
+    if (!link) return fail(Code::unavailable, "bridge {} went away while it was made", spec.name);
+  }
+  if (link->kind != "bridge" || link->alias != spec.alias)
     return fail(Code::already_exists, "interface {} exists and is not this network's bridge", spec.name);
   Batch setup;
   setup.begin(RTM_NEWLINK, 0, link_header(link->index, true), "set bridge " + spec.name + " up");
-  setup.put(IFLA_IFALIAS, {reinterpret_cast<const std::uint8_t*>(spec.alias.data()), spec.alias.size()});
   setup.put_value(IFLA_MTU, static_cast<std::uint32_t>(spec.mtu));
   if (std::ranges::all_of(spec.addresses, [](const Prefix& p) { return p.address.is_v4(); })) put_no_autoconf(setup);
   for (const auto& [index, address] : TRY(list_addresses(socket))) {
@@ -281,7 +287,7 @@ Result<UniqueFd> make_tap(const std::string& name, const MacAddress& host_mac, u
   return fd;
 }
 
-Result<> configure_inner(int netns_fd, const InnerSpec& spec) {
+Result<Socket> configure_inner(int netns_fd, const InnerSpec& spec) {
   auto socket = TRY(Socket::open_in(netns_fd, NETLINK_ROUTE));
   const auto link = TRY(find_link(socket, spec.name));
   if (!link) return fail(Code::not_found, "interface {} inside the container", spec.name);
@@ -292,12 +298,25 @@ Result<> configure_inner(int netns_fd, const InnerSpec& spec) {
   if (std::ranges::all_of(spec.addresses, [](const Prefix& p) { return p.address.is_v4(); })) put_no_autoconf(batch);
   for (const auto& address : spec.addresses) put_address(batch, link->index, address);
   for (const auto& gateway : spec.gateways) put_default_route(batch, link->index, gateway);
-  return socket.run(batch);
+  TRY(socket.run(batch));
+  return socket;
+}
+
+Result<> settle_link(Socket& socket, const std::string& name) {
+  TRY(find_link(socket, name));
+  return {};
 }
 
 Result<> delete_inner(int netns_fd, const std::string& name) {
   auto socket = TRY(Socket::open_in(netns_fd, NETLINK_ROUTE));
   return delete_link(socket, name);
+}
+
+bool bridge_netfilter_on() {
+  for (const char* path : {"/proc/sys/net/bridge/bridge-nf-call-iptables", "/proc/sys/net/bridge/bridge-nf-call-ip6tables"}) {
+    if (const auto value = sys::read_file(path, 64); value && value->starts_with('1')) return true;
+  }
+  return false;
 }
 
 Result<std::vector<Prefix>> subnets_in_use(Socket& socket) {

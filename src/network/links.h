@@ -58,6 +58,7 @@ struct PortSettings {
   std::string bridge;
   std::string alias;
   bool isolated = false;  ///< reaches the bridge itself, but no other isolated port
+  bool hairpin = false;   ///< frames may leave through the port that they came in
 };
 struct VethSpec {
   std::string host_name;
@@ -80,9 +81,18 @@ struct InnerSpec {
   std::vector<IpAddress> gateways;
 };
 /// Inside a container's namespace: lo up, the interface up with addresses and default routes. Works again on what is half done.
-[[nodiscard]] Result<> configure_inner(int netns_fd, const InnerSpec& spec);
+/// Returns the socket in that namespace, for settle_link().
+[[nodiscard]] Result<netlink::Socket> configure_inner(int netns_fd, const InnerSpec& spec);
+/// Lets a link whose other end just came up pass packets from now on. The kernel does that a moment later by itself, and until then drops
+/// what is sent: the first packet of a container would come a second late. Asking about the link makes the kernel catch up (Linux 6.13 or
+/// later; before, nothing happens).
+[[nodiscard]] Result<> settle_link(netlink::Socket& socket, const std::string& name);
 /// Removes an interface inside a namespace. Absence is success.
 [[nodiscard]] Result<> delete_inner(int netns_fd, const std::string& name);
+
+/// Whether br_netfilter hands bridged frames to the IP rules here. A member that asks for its own published port is then redirected within
+/// the bridge, which needs PortSettings::hairpin.
+bool bridge_netfilter_on();
 
 /// Every subnet that the host routes or has an address in, without default routes: what a new network must keep away from.
 [[nodiscard]] Result<std::vector<Prefix>> subnets_in_use(netlink::Socket& socket);

@@ -11,6 +11,7 @@
 
 #include "network/dns/server.h"
 #include "network/ipam.h"
+#include "network/links.h"
 #include "network/network.h"
 #include "network/port_table.h"
 #include "network/ruleset.h"
@@ -58,6 +59,7 @@ struct Manager::Impl {
   Result<> prepare_host(const Network& network) const;
   Result<> serve_names(const Network& network);
   Result<Network> network_copy(std::string_view name) const;
+  PortSettings port_settings(const Network& network, const Endpoint& endpoint) const;
   void announce(const Endpoint& endpoint);
   void load_networks(std::span<const Network> records, ReconcileReport& report);
   void load_endpoints(std::span<const Endpoint> records, ReconcileReport& report);

@@ -27,9 +27,9 @@ nfgenmsg header(std::uint8_t family, std::uint16_t resource = 0) {
 
 constexpr std::uint16_t message(unsigned type) { return static_cast<std::uint16_t>(NFNL_SUBSYS_NFTABLES << 8 | type); }
 
-void put_value(Batch& batch, std::uint16_t attribute, std::span<const Field> fields) {
+void put_value(Batch& batch, std::uint16_t attribute, std::span<const Field> fields, bool range_end = false) {
   const auto nest = batch.open(attribute);
-  batch.put(NFTA_DATA_VALUE, encode_fields(fields));
+  batch.put(NFTA_DATA_VALUE, encode_fields(fields, range_end));
   batch.close(nest);
 }
 
@@ -48,6 +48,7 @@ Batch element_batch(const std::string& table, std::span<const Element> elements,
     for (std::size_t n = 0; i < elements.size() && elements[i].set == set && n < kElementsPerMessage; ++i, ++n) {
       const auto element = batch.open(NFTA_LIST_ELEM);
       put_value(batch, NFTA_SET_ELEM_KEY, elements[i].key);
+      if (is_range(elements[i].key)) put_value(batch, NFTA_SET_ELEM_KEY_END, elements[i].key, true);
       if (add && !elements[i].data.empty()) put_value(batch, NFTA_SET_ELEM_DATA, elements[i].data);
       batch.close(element);
     }

@@ -100,9 +100,7 @@ Result<> Manager::Impl::adopt_links(ReconcileReport& report) {
   }
   // Somebody removed the bridge under running members: it is new, and they go back into it.
   for (const auto& [endpoint, network] : astray) {
-    const auto plugged =
-        plug_port(socket, endpoint.host_ifname,
-                  {network.bridge, port_alias(instance, endpoint.workload.str(), endpoint.network), !network.inter_container});
+    const auto plugged = plug_port(socket, endpoint.host_ifname, port_settings(network, endpoint));
     if (!plugged) report.problems.push_back(in(plugged.error(), "workload " + endpoint.workload.str()));
   }
   return {};

@@ -3,6 +3,7 @@
 #include <arpa/inet.h>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 
 namespace fulcrum::network {
@@ -13,7 +14,8 @@ namespace {
 //   publish      published ports, for packets from elsewhere, from members (hairpin) and from the host itself (output)
 //   postrouting  members leave under the host's address; what came from loopback or from the same network returns through the host
 //   input        an internal network reaches nothing of the host but its gateway's name server
-//   forward      who may talk to whom across networks
+//   forward      who may talk to whom. Where br_netfilter is on, frames between members of one network come through here too, and
+//                postrouting does not know where a packet came in: hence the rules by source address
 constexpr std::string_view kChains = R"(
   chain guard {{
     type filter hook prerouting priority raw; policy accept;
@@ -41,7 +43,8 @@ constexpr std::string_view kChains = R"(
     type nat hook postrouting priority srcnat; policy accept;
     meta nfproto ipv4 iifname @masquerade4 oifname != @bridges masquerade
     meta nfproto ipv6 iifname @masquerade6 oifname != @bridges masquerade
-    ct status dnat iifname . oifname @hairpin masquerade
+    ct status dnat oifname . ip saddr @own4 masquerade
+    ct status dnat oifname . ip6 saddr @own6 masquerade
     ip saddr 127.0.0.0/8 oifname @bridges masquerade
   }}
   chain input {{
@@ -52,17 +55,17 @@ constexpr std::string_view kChains = R"(
     fib daddr . iif type local meta l4proto {{ tcp, udp }} th dport 53 accept
     drop
   }}
-  chain policy {{
+  chain workload_policy {{
   }}
   chain forward {{
     type filter hook forward priority filter; policy accept;
     iifname != @bridges oifname != @bridges accept
+    ct state established,related accept
+    jump workload_policy
+    iifname . oifname @members accept
     iifname @internal drop
     oifname @internal drop
-    ct state established,related accept
-    jump policy
     oifname @bridges ct status dnat accept
-    iifname . oifname @members accept
     iifname @open oifname @open accept
     oifname @bridges drop
   }}
@@ -72,17 +75,18 @@ struct SetType {
   std::string_view name, kind, type;
 };
 constexpr SetType kSets[] = {
-    {"bridges", "set", "ifname"},   // every network
-    {"internal", "set", "ifname"},  // no way out
-    {"open", "set", "ifname"},      // may talk to each other
-    {"masquerade4", "set", "ifname"},
-    {"masquerade6", "set", "ifname"},
-    {"hairpin", "set", "ifname . ifname"},  // (bridge, itself)
-    {"members", "set", "ifname . ifname"},  // the same where members may talk
-    {"published4", "map", "inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service"},
-    {"published4_any", "map", "inet_proto . inet_service : ipv4_addr . inet_service"},
-    {"published6", "map", "inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service"},
-    {"published6_any", "map", "inet_proto . inet_service : ipv6_addr . inet_service"},
+    {"bridges", "set", "type ifname;"},           // every network
+    {"internal", "set", "type ifname;"},          // no way out
+    {"open", "set", "type ifname;"},              // may talk to each other
+    {"members", "set", "type ifname . ifname;"},  // (bridge, itself): may talk within
+    {"masquerade4", "set", "type ifname;"},
+    {"masquerade6", "set", "type ifname;"},
+    {"own4", "set", "type ifname . ipv4_addr; flags interval;"},  // (bridge, its subnet)
+    {"own6", "set", "type ifname . ipv6_addr; flags interval;"},
+    {"published4", "map", "type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service;"},
+    {"published4_any", "map", "type inet_proto . inet_service : ipv4_addr . inet_service;"},
+    {"published6", "map", "type inet_proto . ipv6_addr . inet_service : ipv6_addr . inet_service;"},
+    {"published6_any", "map", "type inet_proto . inet_service : ipv6_addr . inet_service;"},
 };
 
 struct FieldText {
@@ -90,6 +94,7 @@ struct FieldText {
   std::string operator()(const IpAddress& address) const { return address.str(); }
   std::string operator()(const PortKey& key) const { return std::to_string(key.port); }
   std::string operator()(Protocol protocol) const { return std::string(to_string(protocol)); }
+  std::string operator()(const Prefix& subnet) const { return subnet.str(); }
 };
 
 std::string join_fields(std::span<const Field> fields) {
@@ -100,6 +105,7 @@ std::string join_fields(std::span<const Field> fields) {
 
 struct FieldBytes {
   std::vector<std::uint8_t>& out;
+  bool range_end;
   void append(const void* data, std::size_t size, std::size_t padded) const {
     const auto* bytes = static_cast<const std::uint8_t*>(data);
     out.insert(out.end(), bytes, bytes + size);
@@ -118,32 +124,37 @@ struct FieldBytes {
     const std::uint8_t number = protocol == Protocol::tcp ? 6 : 17;
     append(&number, sizeof number, 4);
   }
+  void operator()(const Prefix& subnet) const { (*this)(range_end ? subnet.last() : subnet.first()); }
 };
 
 }  // namespace
 
 std::string Element::text() const { return data.empty() ? join_fields(key) : join_fields(key) + " : " + join_fields(data); }
 
-std::vector<std::uint8_t> encode_fields(std::span<const Field> fields) {
+std::vector<std::uint8_t> encode_fields(std::span<const Field> fields, bool range_end) {
   std::vector<std::uint8_t> out;
-  for (const Field& field : fields) std::visit(FieldBytes{out}, field);
+  for (const Field& field : fields) std::visit(FieldBytes{out, range_end}, field);
   return out;
+}
+
+bool is_range(std::span<const Field> fields) {
+  return std::ranges::any_of(fields, [](const Field& f) { return std::holds_alternative<Prefix>(f); });
 }
 
 std::vector<Element> network_elements(const Network& network) {
   const InterfaceKey bridge{network.bridge};
   std::vector<Element> out{{"bridges", {bridge}, {}}};
+  if (network.inter_container) out.push_back({"members", {bridge, bridge}, {}});
   if (network.internal) {
     out.push_back({"internal", {bridge}, {}});
     return out;
   }
   if (!network.isolated) out.push_back({"open", {bridge}, {}});
-  if (network.masquerade) {
-    out.push_back({"masquerade4", {bridge}, {}});
-    out.push_back({"masquerade6", {bridge}, {}});
+  for (const SubnetConfig& subnet : network.subnets) {
+    const bool v4 = subnet.subnet.address.is_v4();
+    if (network.masquerade) out.push_back({v4 ? "masquerade4" : "masquerade6", {bridge}, {}});
+    out.push_back({v4 ? "own4" : "own6", {bridge, subnet.subnet}, {}});
   }
-  out.push_back({"hairpin", {bridge, bridge}, {}});
-  if (network.inter_container) out.push_back({"members", {bridge, bridge}, {}});
   return out;
 }
 
@@ -171,7 +182,7 @@ std::string render_table(const std::string& table, std::span<const Element> elem
   std::string out = fmt::format("add table inet {0}\ndelete table inet {0}\ntable inet {0} {{\n", table);
   for (const SetType& set : kSets) {
     const auto list = lists.find(std::string(set.name));
-    out += fmt::format("  {} {} {{ type {};{} }}\n", set.kind, set.name, set.type,
+    out += fmt::format("  {} {} {{ {}{} }}\n", set.kind, set.name, set.type,
                        list == lists.end() ? std::string() : " elements = { " + list->second + " }");
   }
   return out + fmt::format(kChains) + "}\n";

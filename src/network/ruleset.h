@@ -26,7 +26,7 @@ struct PortKey {
   friend bool operator==(const PortKey&, const PortKey&) = default;
 };
 /// One part of a concatenated key or value.
-using Field = std::variant<InterfaceKey, IpAddress, PortKey, Protocol>;
+using Field = std::variant<InterfaceKey, IpAddress, PortKey, Protocol, Prefix>;
 
 /// An element of a set or, with data, of a map.
 struct Element {
@@ -38,8 +38,10 @@ struct Element {
   std::string text() const;
   friend bool operator==(const Element&, const Element&) = default;
 };
-/// The bytes the kernel wants: each field padded to four.
-std::vector<std::uint8_t> encode_fields(std::span<const Field> fields);
+/// The bytes the kernel wants: each field padded to four. A subnet is its first address or, for the end of a range, its last.
+std::vector<std::uint8_t> encode_fields(std::span<const Field> fields, bool range_end = false);
+/// Whether a key covers a range of values.
+bool is_range(std::span<const Field> fields);
 
 /// What a network puts into the sets.
 std::vector<Element> network_elements(const Network& network);

@@ -20,12 +20,15 @@ std::vector<std::string> texts(const std::vector<Element>& elements) {
 TEST(Ruleset, ANetworkIsAFewElements) {
   Network network{.name = "n"};
   network.bridge = "br0";
-  EXPECT_THAT(texts(network_elements(network)), ElementsAre("bridges \"br0\"", "masquerade4 \"br0\"", "masquerade6 \"br0\"",
-                                                            "hairpin \"br0\" . \"br0\"", "members \"br0\" . \"br0\""));
+  network.subnets = {{Prefix::parse("10.0.0.0/24").value(), {}, {}}, {Prefix::parse("fd00::/64").value(), {}, {}}};
+  EXPECT_THAT(texts(network_elements(network)),
+              ElementsAre("bridges \"br0\"", "members \"br0\" . \"br0\"", "masquerade4 \"br0\"", "own4 \"br0\" . 10.0.0.0/24",
+                          "masquerade6 \"br0\"", "own6 \"br0\" . fd00::/64"));
   network.inter_container = false;
   network.masquerade = false;
   network.isolated = false;
-  EXPECT_THAT(texts(network_elements(network)), ElementsAre("bridges \"br0\"", "open \"br0\"", "hairpin \"br0\" . \"br0\""));
+  EXPECT_THAT(texts(network_elements(network)),
+              ElementsAre("bridges \"br0\"", "open \"br0\"", "own4 \"br0\" . 10.0.0.0/24", "own6 \"br0\" . fd00::/64"));
   network.internal = true;
   EXPECT_THAT(texts(network_elements(network)), ElementsAre("bridges \"br0\"", "internal \"br0\""));
 }
@@ -44,6 +47,10 @@ TEST(Ruleset, APortIsOneElementForEachFamily) {
 TEST(Ruleset, BytesAreWhatTheKernelShows) {
   const std::vector<Field> key{Protocol::tcp, ip("1.2.3.4"), PortKey{80}};
   EXPECT_THAT(encode_fields(key), ElementsAre(6, 0, 0, 0, 1, 2, 3, 4, 0, 80, 0, 0));
+  const std::vector<Field> subnet{Prefix::parse("10.1.0.0/16").value()};
+  EXPECT_TRUE(is_range(subnet));
+  EXPECT_THAT(encode_fields(subnet), ElementsAre(10, 1, 0, 0));
+  EXPECT_THAT(encode_fields(subnet, true), ElementsAre(10, 1, 255, 255));
   const std::vector<Field> name{InterfaceKey{"br0"}};
   EXPECT_THAT(encode_fields(name), ElementsAre('b', 'r', '0', 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0));
 }
