@@ -148,13 +148,13 @@ Result<Endpoint> Manager::reserve(const AttachRequest& request) {
 }
 
 Result<> Manager::Impl::open_ports(const Endpoint& endpoint, const std::vector<PublishedPort>& published) {
-  TRY(add_elements(table, elements_of_ports(endpoint, published)));
+  TRY(rules->add(elements_of_ports(endpoint, published)));
   forget_flows(published);
   return {};
 }
 
 Result<> Manager::Impl::close_ports(const Endpoint& endpoint, const std::vector<PublishedPort>& published) {
-  TRY(remove_elements(table, elements_of_ports(endpoint, published)));
+  TRY(rules->remove(elements_of_ports(endpoint, published)));
   forget_flows(published);
   return {};
 }
@@ -235,26 +235,32 @@ Result<Endpoint> Manager::attach(const AttachRequest& request, int netns_fd) {
   return std::unexpected(plugged.error());
 }
 
-Result<> Manager::detach(const WorkloadId& workload, std::string_view network) {
+Result<> Manager::Impl::take_out(const WorkloadId& workload, std::string_view network, Removal removal) {
   Endpoint endpoint;
   {
-    const std::lock_guard lock(impl_->mutex);
-    const auto found = impl_->endpoints.find(key_of(workload, network));
-    if (found == impl_->endpoints.end()) return {};
+    const std::lock_guard lock(mutex);
+    const auto found = endpoints.find(key_of(workload, network));
+    if (found == endpoints.end()) return {};
     endpoint = found->second.endpoint;
   }
-  impl_->dns->remove(network, workload.str());
-  TRY(impl_->close_ports(endpoint, endpoint.ports), "detach workload {}", workload.str());
+  dns->remove(network, workload.str());
+  TRY(close_ports(endpoint, endpoint.ports), "detach workload {}", workload.str());
   auto socket = TRY(netlink::Socket::open(NETLINK_ROUTE));
-  TRY(delete_link(socket, endpoint.host_ifname), "detach workload {}", workload.str());
-  // Only now, when nothing in the kernel speaks of them any more, may the address and ports go to somebody else.
-  const std::lock_guard lock(impl_->mutex);
-  if (impl_->endpoints.erase(key_of(workload, network)) > 0) impl_->release(endpoint);
+  const auto link = TRY(find_link(socket, endpoint.host_ifname), "detach workload {}", workload.str());
+  if (link && removal == Removal::background) reaper.remove(link->index);
+  if (link && removal == Removal::now) TRY(delete_link(socket, link->index), "detach workload {}", workload.str());
+  // Only now, when no rule speaks of them any more, may the address and ports go to somebody else.
+  const std::lock_guard lock(mutex);
+  if (endpoints.erase(key_of(workload, network)) > 0) release(endpoint);
   return {};
 }
 
+Result<> Manager::detach(const WorkloadId& workload, std::string_view network) {
+  return impl_->take_out(workload, network, Impl::Removal::now);
+}
+
 Result<> Manager::detach_all(const WorkloadId& workload) {
-  for (const auto& endpoint : endpoints(workload)) TRY(detach(workload, endpoint.network));
+  for (const auto& endpoint : endpoints(workload)) TRY(impl_->take_out(workload, endpoint.network, Impl::Removal::background));
   return {};
 }
 

@@ -202,6 +202,13 @@ Result<> delete_link(Socket& socket, std::string_view name) {
   return run_tolerating(socket, batch, ENODEV, what);
 }
 
+Result<> delete_link(Socket& socket, int index) {
+  Batch batch;
+  const std::string what = fmt::format("remove interface {}", index);
+  batch.begin(RTM_DELLINK, 0, link_header(index), what);
+  return run_tolerating(socket, batch, ENODEV, what);
+}
+
 Result<> ensure_bridge(Socket& socket, const BridgeSpec& spec) {
   const std::span alias(reinterpret_cast<const std::uint8_t*>(spec.alias.data()), spec.alias.size());
   auto link = TRY(find_link(socket, spec.name));

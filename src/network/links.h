@@ -41,6 +41,7 @@ struct Link {
 [[nodiscard]] Result<std::optional<Link>> find_link(netlink::Socket& socket, std::string_view name);
 /// Absence is success.
 [[nodiscard]] Result<> delete_link(netlink::Socket& socket, std::string_view name);
+[[nodiscard]] Result<> delete_link(netlink::Socket& socket, int index);
 
 struct BridgeSpec {
   std::string name;

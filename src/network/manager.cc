@@ -86,6 +86,7 @@ Result<std::unique_ptr<Manager>> Manager::open(ManagerOptions options) {
   impl->options = std::move(options);
   // A table that exists carries the ports of running workloads: reconcile() replaces it, in one step.
   if (!TRY(table_exists(impl->table), "open networking")) TRY(run_script(render_table(impl->table, {})), "open networking");
+  impl->rules = TRY(TableElements::open(impl->table));
   impl->dns = TRY(dns::Server::start(impl->options.resolv_conf), "start the name server");
   return std::unique_ptr<Manager>(new Manager(std::move(impl)));
 }
@@ -177,10 +178,10 @@ Result<Network> Manager::create_network(const NetworkConfig& config) {
   } while (!impl_->enter_network(network));
   auto built = impl_->build_network(network);
   // The rules come last: until they are there the kernel's default (nothing is translated) holds.
-  if (built) built = add_elements(impl_->table, network_elements(network));
+  if (built) built = impl_->rules->add(network_elements(network));
   if (built) return network;
   impl_->dns->stop_serving(network.name);
-  (void)remove_elements(impl_->table, network_elements(network));
+  (void)impl_->rules->remove(network_elements(network));
   if (auto socket = netlink::Socket::open(NETLINK_ROUTE); socket && built.error().code != Code::already_exists)
     (void)delete_link(*socket, network.bridge);
   const std::lock_guard lock(impl_->mutex);
@@ -201,7 +202,7 @@ Result<> Manager::remove_network(std::string_view name) {
     impl_->networks.erase(found);
   }
   impl_->dns->stop_serving(name);
-  TRY(remove_elements(impl_->table, network_elements(network)), "remove network {}", name);
+  TRY(impl_->rules->remove(network_elements(network)), "remove network {}", name);
   auto socket = TRY(netlink::Socket::open(NETLINK_ROUTE));
   TRY(delete_link(socket, network.bridge), "remove network {}", name);
   return {};

@@ -11,8 +11,10 @@
 
 #include "network/dns/server.h"
 #include "network/ipam.h"
+#include "network/link_reaper.h"
 #include "network/links.h"
 #include "network/network.h"
+#include "network/nftables.h"
 #include "network/port_table.h"
 #include "network/ruleset.h"
 
@@ -34,7 +36,9 @@ struct Manager::Impl {
   ManagerOptions options;
   std::string instance;
   std::string table;
+  std::unique_ptr<TableElements> rules;
   std::unique_ptr<dns::Server> dns;
+  LinkReaper reaper;
 
   /// Guards the tables below. Held for look-ups and reservations (which bind sockets but never wait), not while the kernel builds links
   /// or rules. Two calls about the same workload or the same network are the caller's to order.
@@ -58,6 +62,9 @@ struct Manager::Impl {
   Result<> build_network(const Network& network);
   Result<> prepare_host(const Network& network) const;
   Result<> serve_names(const Network& network);
+  /// Closes ports and forgets names; then the link goes, now or in the background; then address and ports are free.
+  enum class Removal { now, background };
+  Result<> take_out(const WorkloadId& workload, std::string_view network, Removal removal);
   Result<Network> network_copy(std::string_view name) const;
   PortSettings port_settings(const Network& network, const Endpoint& endpoint) const;
   void announce(const Endpoint& endpoint);

@@ -155,7 +155,8 @@ class Manager {
   [[nodiscard]] Result<Endpoint> attach(const AttachRequest& request, int netns_fd);
   /// Takes the workload out of the network and gives everything back. Absence is success.
   [[nodiscard]] Result<> detach(const WorkloadId& workload, std::string_view network);
-  /// All networks of the workload.
+  /// Takes a workload whose sandbox has ended out of all its networks. Its links are removed in the background (the kernel needs tens of
+  /// milliseconds for each); they are gone when the manager is destroyed or reconciled.
   [[nodiscard]] Result<> detach_all(const WorkloadId& workload);
   std::vector<Endpoint> endpoints(const WorkloadId& workload) const;
   std::vector<Endpoint> endpoints() const;

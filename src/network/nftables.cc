@@ -92,25 +92,30 @@ Result<> run_script(const std::string& script) {
   return fail(denied ? Code::permission_denied : Code::internal, "nftables: {}", words.empty() ? "the kernel refused the rules" : words);
 }
 
-Result<> add_elements(const std::string& table, std::span<const Element> elements) {
-  if (elements.empty()) return {};
+Result<std::unique_ptr<TableElements>> TableElements::open(std::string table) {
   auto socket = TRY(Socket::open(NETLINK_NETFILTER));
-  Batch batch = element_batch(table, elements, true);
-  auto done = socket.run(batch);
+  return std::unique_ptr<TableElements>(new TableElements(std::move(table), std::move(socket)));
+}
+
+Result<> TableElements::add(std::span<const Element> elements) {
+  if (elements.empty()) return {};
+  Batch batch = element_batch(table_, elements, true);
+  const std::lock_guard lock(mutex_);
+  auto done = socket_.run(batch);
   if (!done && (done.error().sys_errno == EEXIST || done.error().sys_errno == EBUSY)) done.error().code = Code::failed_precondition;
   return done;
 }
 
-Result<> remove_elements(const std::string& table, std::span<const Element> elements) {
+Result<> TableElements::remove(std::span<const Element> elements) {
   if (elements.empty()) return {};
-  auto socket = TRY(Socket::open(NETLINK_NETFILTER));
-  Batch batch = element_batch(table, elements, false);
-  const auto done = socket.run(batch);
+  Batch batch = element_batch(table_, elements, false);
+  const std::lock_guard lock(mutex_);
+  const auto done = socket_.run(batch);
   if (done || done.error().sys_errno != ENOENT) return done;
   // Something was missing and the transaction undone: take them one by one.
   for (const Element& element : elements) {
-    Batch single = element_batch(table, {&element, 1}, false);
-    const auto removed = socket.run(single);
+    Batch single = element_batch(table_, {&element, 1}, false);
+    const auto removed = socket_.run(single);
     if (!removed && removed.error().sys_errno != ENOENT) return removed;
   }
   return {};

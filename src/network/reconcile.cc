@@ -138,6 +138,7 @@ void Manager::Impl::announce_all() {
 
 Result<ReconcileReport> Manager::reconcile(std::span<const Network> records, std::span<const Endpoint> endpoint_records) {
   ReconcileReport report;
+  impl_->reaper.drain();
   impl_->load_networks(records, report);
   impl_->load_endpoints(endpoint_records, report);
   TRY(impl_->sweep_links(report), "reconcile networks");
