@@ -1,5 +1,6 @@
 #include "api/workload/codec.h"
 
+#include "api/workload/short_forms.h"
 #include "api/workload/workload_schema.h"
 
 namespace fulcrum::api {
@@ -44,6 +45,15 @@ std::string_view to_string(Topology topology) {
   for (const auto& [value, name] : schema::EnumNames<Topology>::names)
     if (value == topology) return name;
   return "unknown";
+}
+
+Result<Topology> parse_topology(std::string_view text) {
+  std::string list;
+  for (const auto& [value, name] : schema::EnumNames<Topology>::names) {
+    if (name == text) return value;
+    list += (list.empty() ? "" : ", ") + std::string(name);
+  }
+  return fail(Code::invalid_argument, "\"{}\" is not one of {}", text, list);
 }
 
 std::string_view to_string(Phase phase) {

@@ -30,6 +30,9 @@ std::string format_port(const PortMapping& port);
 /// "nofile=1024[:2048]"; returns name and limit.
 [[nodiscard]] Result<std::pair<std::string, Ulimit>> parse_ulimit(std::string_view text);
 
+/// The topology of a name such as "vm-container".
+[[nodiscard]] Result<Topology> parse_topology(std::string_view text);
+
 /// A message when `name` cannot name a resource: [a-zA-Z0-9][a-zA-Z0-9_.-]{0,127}. Empty is right (a name is made up).
 std::optional<std::string> check_name(const std::string& name);
 
