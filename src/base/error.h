@@ -1,14 +1,14 @@
 // Errors are values: every fallible function returns Result<T>.
 #pragma once
 
+#include <fmt/core.h>
+
 #include <cerrno>
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
 #include <utility>
-
-#include <fmt/core.h>
 
 namespace fulcrum {
 
@@ -81,15 +81,13 @@ inline void take(std::expected<void, Error>&&) {}
 
 /// Evaluates a Result; on error returns it from the enclosing function, with optional fmt context put before the message:
 ///   auto fd = TRY(sys::open(path, O_RDONLY), "load bundle {}", dir);
-#define TRY(expr, ...)                                                                                       \
-  __extension__({                                                                                            \
-    auto try_result_ = (expr);                                                                               \
-    if (!try_result_.has_value()) [[unlikely]]                                                               \
-      return std::unexpected(                                                                                \
-          ::fulcrum::with_context(std::move(try_result_).error() __VA_OPT__(, ::fmt::format(__VA_ARGS__)))); \
-    ::fulcrum::detail::take(std::move(try_result_));                                                         \
+#define TRY(expr, ...)                                                                                                          \
+  __extension__({                                                                                                               \
+    auto try_result_ = (expr);                                                                                                  \
+    if (!try_result_.has_value()) [[unlikely]]                                                                                  \
+      return std::unexpected(::fulcrum::with_context(std::move(try_result_).error() __VA_OPT__(, ::fmt::format(__VA_ARGS__)))); \
+    ::fulcrum::detail::take(std::move(try_result_));                                                                            \
   })
 
 /// Aborts when a programmer broke an invariant. Never for input.
-#define FULCRUM_ASSERT(condition) \
-  ((condition) ? static_cast<void>(0) : ::fulcrum::detail::assertion_failed(#condition, __FILE__, __LINE__))
+#define FULCRUM_ASSERT(condition) ((condition) ? static_cast<void>(0) : ::fulcrum::detail::assertion_failed(#condition, __FILE__, __LINE__))

@@ -113,7 +113,8 @@ Process& Process::operator=(Process&& other) noexcept {
 Process::~Process() {
   if (pid_ < 0) return;
   ::kill(pid_, SIGKILL);
-  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+  }
 }
 
 Result<> Process::signal(int signo) const { return signal_pidfd(pidfd_.get(), signo); }

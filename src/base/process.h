@@ -30,12 +30,12 @@ struct ExitStatus {
 class Process {
  public:
   struct Spec {
-    std::vector<std::string> argv;                 ///< argv[0] is looked up in PATH when it has no slash
-    std::optional<std::vector<std::string>> env;   ///< unset: inherit
-    std::vector<std::pair<int, int>> fds;          ///< {child fd, our fd}; 0–2 not listed go to /dev/null
-    std::string cwd;                               ///< empty: inherit
-    bool inherit_stdio = false;                    ///< 0–2 not listed are inherited instead of /dev/null
-    bool new_session = false;                      ///< setsid in the child
+    std::vector<std::string> argv;                ///< argv[0] is looked up in PATH when it has no slash
+    std::optional<std::vector<std::string>> env;  ///< unset: inherit
+    std::vector<std::pair<int, int>> fds;         ///< {child fd, our fd}; 0–2 not listed go to /dev/null
+    std::string cwd;                              ///< empty: inherit
+    bool inherit_stdio = false;                   ///< 0–2 not listed are inherited instead of /dev/null
+    bool new_session = false;                     ///< setsid in the child
   };
 
   /// Starts a program (posix_spawn; safe in a threaded process). Signal mask and dispositions are reset in the child.

@@ -89,7 +89,8 @@ Result<std::chrono::nanoseconds> parse_duration(std::string_view text) {
     std::string_view name;
     long double ns;
   };
-  constexpr std::array<Unit, 8> units{{{"ms", 1e6L}, {"us", 1e3L}, {"µs", 1e3L}, {"ns", 1.0L}, {"s", 1e9L}, {"m", 6e10L}, {"h", 3.6e12L}, {"d", 8.64e13L}}};
+  constexpr std::array<Unit, 8> units{
+      {{"ms", 1e6L}, {"us", 1e3L}, {"µs", 1e3L}, {"ns", 1.0L}, {"s", 1e9L}, {"m", 6e10L}, {"h", 3.6e12L}, {"d", 8.64e13L}}};
   auto rest = text;
   const bool negative = take_char(rest, '-');
   if (rest.empty()) return bad();
@@ -161,7 +162,8 @@ Result<Time> parse_time(std::string_view text) {
   if (!take_digits(rest, 2, tm.tm_hour) || !take_char(rest, ':') || !take_digits(rest, 2, tm.tm_min) || !take_char(rest, ':') ||
       !take_digits(rest, 2, tm.tm_sec))
     return bad();
-  if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60) return bad();
+  if (tm.tm_mon < 1 || tm.tm_mon > 12 || tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour > 23 || tm.tm_min > 59 || tm.tm_sec > 60)
+    return bad();
   std::int64_t fraction = 0;
   if (take_char(rest, '.')) {
     std::size_t digits = 0;

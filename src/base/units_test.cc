@@ -13,7 +13,8 @@ TEST(Units, Sizes) {
   EXPECT_THAT(parse_size("128m"), IsOkAndHolds(128ll << 20));
   EXPECT_THAT(parse_size("1.5GB"), IsOkAndHolds(3ll << 29));
   EXPECT_THAT(parse_size("42"), IsOkAndHolds(42));
-  for (const auto* bad : {"12Q", "", "-1", "Mi", "1 Mi", "0x10", "1e3", "99999P"}) EXPECT_THAT(parse_size(bad), ErrorIs(Code::invalid_argument)) << bad;
+  for (const auto* bad : {"12Q", "", "-1", "Mi", "1 Mi", "0x10", "1e3", "99999P"})
+    EXPECT_THAT(parse_size(bad), ErrorIs(Code::invalid_argument)) << bad;
   EXPECT_EQ(format_size(128ll << 20), "128Mi");
   EXPECT_EQ(format_size(1536), "1.5Ki");
 }

@@ -22,9 +22,7 @@ class Deadline {
   Deadline() = default;  ///< never
   explicit Deadline(Clock::time_point at) : at_(at) {}
   static Deadline never() { return Deadline(); }
-  static Deadline in(std::chrono::nanoseconds delay) {
-    return Deadline(Clock::now() + std::chrono::duration_cast<Clock::duration>(delay));
-  }
+  static Deadline in(std::chrono::nanoseconds delay) { return Deadline(Clock::now() + std::chrono::duration_cast<Clock::duration>(delay)); }
 
   bool passed() const { return at_ && Clock::now() >= *at_; }
   const std::optional<Clock::time_point>& at() const { return at_; }
@@ -54,7 +52,7 @@ class StopSource {
 
 /// One descriptor and the poll events that make it ready (hang-up and error always do).
 struct Interest {
-  int fd;      ///< negative: ignored
+  int fd;  ///< negative: ignored
   short events;
 };
 

@@ -46,7 +46,8 @@ Result<std::vector<std::string>> split_words(std::string_view text) {
 
 std::string quote_word(std::string_view word) {
   const auto plain = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_-./:=,@%+").find(c) != std::string_view::npos;
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("_-./:=,@%+").find(c) != std::string_view::npos;
   };
   bool all_plain = !word.empty();
   for (const char c : word) all_plain = all_plain && plain(c);

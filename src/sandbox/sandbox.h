@@ -47,9 +47,9 @@ struct Join {
 
 /// Everything that creating needs, with every reference resolved: no store, registry or network is asked any more.
 struct Plan {
-  WorkloadId id;           ///< metadata.uid
+  WorkloadId id;  ///< metadata.uid
   std::string name;
-  std::int64_t run = 0;    ///< which run this is; create() twice for one run does nothing the second time
+  std::int64_t run = 0;  ///< which run this is; create() twice for one run does nothing the second time
   api::WorkloadSpec spec;
   std::string image_config;             ///< JSON of the OCI image config
   std::vector<std::string> layer_dirs;  ///< topmost first, as image::ResolvedImage::layer_dirs
@@ -63,11 +63,11 @@ struct Plan {
 /// How a run ended.
 struct Exit {
   std::int64_t run = 0;
-  int code = 0;            ///< as the shell counts: 128 + signal
+  int code = 0;  ///< as the shell counts: 128 + signal
   int signal = 0;
   bool oom_killed = false;
   Time finished{};
-  std::string error;       ///< the process could not be started, and why ("exec: \"nosuch\": not found in $PATH")
+  std::string error;  ///< the process could not be started, and why ("exec: \"nosuch\": not found in $PATH")
 };
 
 enum class State { absent, created, running, paused, stopped };
@@ -76,7 +76,7 @@ enum class State { absent, created, running, paused, stopped };
 struct Observed {
   State state = State::absent;
   std::int64_t run = 0;
-  std::int64_t pid = 0;    ///< of the first process, on the host
+  std::int64_t pid = 0;  ///< of the first process, on the host
   std::optional<Time> started;
   std::optional<Exit> exit;  ///< when stopped
 };
@@ -102,12 +102,12 @@ struct StreamFormat {
   bool stdin_open = false;
   bool stdout_open = true;
   bool stderr_open = true;
-  bool framed_input = true;    ///< the client sends frames (stdin, resize, signal, end of stdin); false: raw bytes are stdin
-  bool framed_output = true;   ///< output comes in frames (8-byte header); false: raw bytes (terminals over Docker's API)
-  bool exit_frame = true;      ///< the last frame tells the exit status; false: the end of the stream is all
-  bool logs = false;           ///< first what was logged so far (attach --logs)
-  std::string detach_keys;     ///< e.g. "ctrl-p,ctrl-q"; empty: none. Watched for in raw input of a terminal
-  std::string early;           ///< bytes that the client had sent already
+  bool framed_input = true;   ///< the client sends frames (stdin, resize, signal, end of stdin); false: raw bytes are stdin
+  bool framed_output = true;  ///< output comes in frames (8-byte header); false: raw bytes (terminals over Docker's API)
+  bool exit_frame = true;     ///< the last frame tells the exit status; false: the end of the stream is all
+  bool logs = false;          ///< first what was logged so far (attach --logs)
+  std::string detach_keys;    ///< e.g. "ctrl-p,ctrl-q"; empty: none. Watched for in raw input of a terminal
+  std::string early;          ///< bytes that the client had sent already
 };
 
 /// One process started beside the first.
@@ -166,7 +166,8 @@ class Sandbox {
   [[nodiscard]] virtual Result<ExecState> exec(const WorkloadId& id, const std::string& exec_id, const api::ExecSpec& spec, UniqueFd client,
                                                const StreamFormat& format) = 0;
   [[nodiscard]] virtual Result<ExecState> exec_state(const WorkloadId& id, const std::string& exec_id) = 0;
-  [[nodiscard]] virtual Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) = 0;
+  [[nodiscard]] virtual Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height,
+                                             std::uint16_t width) = 0;
   [[nodiscard]] virtual Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) = 0;
 
   /// The root of the workload's file system as an O_PATH directory, running or not; for cp, export and commit. Nothing appears on the host.

@@ -136,7 +136,8 @@ Result<json::value> parse(std::string_view text) {
   const auto consumed = parser.write_some(text.data(), text.size(), error);
   if (!error) {
     const auto rest = text.substr(consumed);
-    if (rest.find_first_not_of(" \t\r\n") != std::string_view::npos) return fail(Code::invalid_argument, "not JSON: text after the end at byte {}", consumed);
+    if (rest.find_first_not_of(" \t\r\n") != std::string_view::npos)
+      return fail(Code::invalid_argument, "not JSON: text after the end at byte {}", consumed);
     parser.finish(error);
   }
   if (error) return fail(Code::invalid_argument, "not JSON: {} at byte {}", error.message(), consumed);
@@ -159,7 +160,8 @@ std::string type_name(const json::object& schema) {
   if (type == nullptr) return "any";
   if (!type->is_string()) return "string or other";
   if (*type == "array") return "list of " + type_name(schema.at("items").as_object());
-  if (*type == "object" && schema.contains("additionalProperties")) return "map to " + type_name(schema.at("additionalProperties").as_object());
+  if (*type == "object" && schema.contains("additionalProperties"))
+    return "map to " + type_name(schema.at("additionalProperties").as_object());
   return std::string(type->as_string());
 }
 
@@ -169,7 +171,8 @@ std::string markdown(const json::object& schema) {
   std::string out;
   for (const auto& definition : schema.at("$defs").as_object()) {
     const auto& object = definition.value().as_object();
-    out += "## " + std::string(definition.key()) + "\n\n" + std::string(object.at("description").as_string()) + "\n\n| field | type | default | meaning |\n|---|---|---|---|\n";
+    out += "## " + std::string(definition.key()) + "\n\n" + std::string(object.at("description").as_string()) +
+           "\n\n| field | type | default | meaning |\n|---|---|---|---|\n";
     const auto* required = object.if_contains("required");
     for (const auto& property : object.at("properties").as_object()) {
       const auto& p = property.value().as_object();
@@ -178,7 +181,8 @@ std::string markdown(const json::object& schema) {
       if (required != nullptr)
         for (const auto& r : required->as_array())
           if (r == property.key()) fallback = "required";
-      out += "| `" + std::string(property.key()) + "` | " + type_name(p) + " | " + fallback + " | " + std::string(p.at("description").as_string()) + " |\n";
+      out += "| `" + std::string(property.key()) + "` | " + type_name(p) + " | " + fallback + " | " +
+             std::string(p.at("description").as_string()) + " |\n";
     }
     out += "\n";
   }

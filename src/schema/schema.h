@@ -122,22 +122,22 @@ enum class Presence {
 template <class T, class M, class... Checks>
 struct Field {
   std::string_view name;
-  M T::*member;
+  M T::* member;
   std::string_view doc;
   Presence presence;
   std::tuple<Checks...> checks;
 };
 
 template <class T, class M, class... Checks>
-constexpr auto required(std::string_view name, M T::*member, std::string_view doc, Checks... checks) {
+constexpr auto required(std::string_view name, M T::* member, std::string_view doc, Checks... checks) {
   return Field<T, M, Checks...>{name, member, doc, Presence::required, {checks...}};
 }
 template <class T, class M, class... Checks>
-constexpr auto optional(std::string_view name, M T::*member, std::string_view doc, Checks... checks) {
+constexpr auto optional(std::string_view name, M T::* member, std::string_view doc, Checks... checks) {
   return Field<T, M, Checks...>{name, member, doc, Presence::optional, {checks...}};
 }
 template <class T, class M, class... Checks>
-constexpr auto always(std::string_view name, M T::*member, std::string_view doc, Checks... checks) {
+constexpr auto always(std::string_view name, M T::* member, std::string_view doc, Checks... checks) {
   return Field<T, M, Checks...>{name, member, doc, Presence::always, {checks...}};
 }
 
@@ -383,7 +383,10 @@ void decode_field(Decoder& d, const json::object& object, T& out, const Field<T,
         },
         field.checks);
   };
-  if constexpr (requires { typename M::value_type; (out.*field.member).has_value(); }) {
+  if constexpr (requires {
+                  typename M::value_type;
+                  (out.*field.member).has_value();
+                }) {
     if (out.*field.member) check(*(out.*field.member));
   } else {
     check(out.*field.member);
@@ -411,8 +414,8 @@ void describe_field(Describer& d, json::object& properties, json::array& require
     required.emplace_back(json::string_view(field.name.data(), field.name.size()));
   } else if constexpr (!Described<M>) {
     auto value = Codec<M>::encode(defaults.*field.member);
-    const bool empty = value.is_null() || (value.is_array() && value.get_array().empty()) || (value.is_object() && value.get_object().empty()) ||
-                       (value.is_string() && value.get_string().empty());
+    const bool empty = value.is_null() || (value.is_array() && value.get_array().empty()) ||
+                       (value.is_object() && value.get_object().empty()) || (value.is_string() && value.get_string().empty());
     if (!empty) schema["default"] = std::move(value);
   }
   properties[json::string_view(field.name.data(), field.name.size())] = std::move(schema);

@@ -46,13 +46,15 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(Schema, EveryViolationAtOnceEachWithItsPath) {
-  const auto document = parse(R"({"port":0,"words":["a",2],"limits":{"x":{"memory":"12Q","cpus":"many"}},"colour":"blue","wait":"5","extra":1})").value();
+  const auto document =
+      parse(R"({"port":0,"words":["a",2],"limits":{"x":{"memory":"12Q","cpus":"many"}},"colour":"blue","wait":"5","extra":1})").value();
   const auto thing = decode<Thing>(document);
   ASSERT_FALSE(thing.has_value());
-  EXPECT_THAT(thing.error(), ElementsAre(Violation{"name", "is required"}, Violation{"port", "0 is not in 1..65535"}, Violation{"words[1]", "2 is not a string"},
-                                         Violation{"limits.x.memory", "\"12Q\" is not a size"}, Violation{"limits.x.cpus", "\"many\" is not a number"},
-                                         Violation{"colour", "\"blue\" is not one of red, green"},
-                                         Violation{"wait", "\"5\" is not a duration (write 2s, 1m30s, 250ms)"}, Violation{"extra", "unknown field"}));
+  EXPECT_THAT(thing.error(),
+              ElementsAre(Violation{"name", "is required"}, Violation{"port", "0 is not in 1..65535"},
+                          Violation{"words[1]", "2 is not a string"}, Violation{"limits.x.memory", "\"12Q\" is not a size"},
+                          Violation{"limits.x.cpus", "\"many\" is not a number"}, Violation{"colour", "\"blue\" is not one of red, green"},
+                          Violation{"wait", "\"5\" is not a duration (write 2s, 1m30s, 250ms)"}, Violation{"extra", "unknown field"}));
 }
 TEST(Schema, RoundTripLeavesDefaultsOut) {
   const Thing thing{.name = "a", .limits = {{"x", {.memory = {128 << 20}, .cpus = 1.5}}}, .wait = Duration{std::chrono::seconds(90)}};
@@ -65,8 +67,10 @@ TEST(Schema, NullIsAbsent) {
   EXPECT_FALSE(decode_text<Thing>(R"({"name":null})").has_value());
 }
 TEST(Schema, NumbersOutOfRangeAreNotTruncated) {
-  EXPECT_THAT(decode_text<Thing>(R"({"name":"a","port":70000})"), testing::ErrorIs(Code::invalid_argument, "port: 70000 is not in 0..65535"));
-  EXPECT_THAT(decode_text<Thing>(R"({"name":"a","port":1.5})"), testing::ErrorIs(Code::invalid_argument, "port: 1.5E0 is not a non-negative integer"));
+  EXPECT_THAT(decode_text<Thing>(R"({"name":"a","port":70000})"),
+              testing::ErrorIs(Code::invalid_argument, "port: 70000 is not in 0..65535"));
+  EXPECT_THAT(decode_text<Thing>(R"({"name":"a","port":1.5})"),
+              testing::ErrorIs(Code::invalid_argument, "port: 1.5E0 is not a non-negative integer"));
 }
 TEST(Schema, UnknownFieldsCanBeIgnored) { EXPECT_TRUE(decode_text<Thing>(R"({"name":"a","x":1})", UnknownFields::ignore).has_value()); }
 TEST(Schema, ParseNamesThePlaceAndLimitsDepth) {

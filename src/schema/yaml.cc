@@ -36,7 +36,8 @@ json::value number_or_string(const std::string& text) {
   } else if (auto v = parse_integer(digits, 10)) {
     return *v;
   }
-  const bool decimal = digits.find_first_not_of("0123456789.eE+-") == std::string_view::npos && digits.find_first_of("0123456789") != std::string_view::npos;
+  const bool decimal =
+      digits.find_first_not_of("0123456789.eE+-") == std::string_view::npos && digits.find_first_of("0123456789") != std::string_view::npos;
   if (decimal) {
     double n = 0;
     const auto [end, err] = std::from_chars(digits.data(), digits.data() + digits.size(), n);
@@ -88,7 +89,8 @@ Result<json::value> convert(const YAML::Node& node, int depth, std::size_t& node
           }
           continue;
         }
-        if (out.contains(key) && !node["<<"]) return fail(Code::invalid_argument, "line {}: {} stands twice", pair.first.Mark().line + 1, key);
+        if (out.contains(key) && !node["<<"])
+          return fail(Code::invalid_argument, "line {}: {} stands twice", pair.first.Mark().line + 1, key);
         out[key] = std::move(value);
       }
       return json::value(std::move(out));

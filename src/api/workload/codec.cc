@@ -22,7 +22,7 @@ std::string json_schema_text() {
   return schema::pretty(schema::json_schema<T>());
 }
 
-#define FULCRUM_INSTANTIATE(T)                        \
+#define FULCRUM_INSTANTIATE(T)                         \
   template Result<T> from_json<T>(std::string_view);   \
   template Result<T> from_stored<T>(std::string_view); \
   template std::string to_json<T>(const T&);           \

@@ -34,7 +34,8 @@ std::string title(const json::value& document, std::size_t number) {
   const auto* object = document.if_object();
   const auto* name = object == nullptr ? nullptr : object->if_contains("name");
   const auto* text = name == nullptr ? nullptr : name->if_string();
-  return text == nullptr ? fmt::format("workload {}", number) : fmt::format("workload {} ({})", number, std::string_view(text->data(), text->size()));
+  return text == nullptr ? fmt::format("workload {}", number)
+                         : fmt::format("workload {} ({})", number, std::string_view(text->data(), text->size()));
 }
 
 }  // namespace

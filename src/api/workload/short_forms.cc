@@ -98,7 +98,8 @@ Result<PortMapping> parse_port(std::string_view text) {
   if (const auto slash = rest.rfind('/'); slash != std::string_view::npos) {
     out.protocol = rest.substr(slash + 1);
     rest = rest.substr(0, slash);
-    if (out.protocol != "tcp" && out.protocol != "udp") return fail(Code::invalid_argument, "\"{}\": protocol {} is not tcp or udp", text, out.protocol);
+    if (out.protocol != "tcp" && out.protocol != "udp")
+      return fail(Code::invalid_argument, "\"{}\": protocol {} is not tcp or udp", text, out.protocol);
   }
   const auto last = rest.rfind(':');
   if (!port_range(last == std::string_view::npos ? rest : rest.substr(last + 1), out.port, out.count) || out.port == 0) return bad();
@@ -125,7 +126,9 @@ Result<PortMapping> parse_port(std::string_view text) {
 
 std::string format_port(const PortMapping& p) {
   std::string out;
-  const auto range = [&](std::uint16_t first) { return p.count > 1 ? fmt::format("{}-{}", first, first + p.count - 1) : std::to_string(first); };
+  const auto range = [&](std::uint16_t first) {
+    return p.count > 1 ? fmt::format("{}-{}", first, first + p.count - 1) : std::to_string(first);
+  };
   if (!p.host_ip.empty()) out += (p.host_ip.find(':') != std::string::npos ? "[" + p.host_ip + "]" : p.host_ip) + ":";
   if (p.host_port != 0) {
     out += range(p.host_port) + ":";
@@ -171,7 +174,8 @@ Result<Mount> parse_mount(std::string_view text) {
   Mount out;
   for (const auto& part : split(text, ',')) {
     const auto eq = part.find('=');
-    TRY(apply_mount_option(out, std::string_view(part).substr(0, eq), eq == std::string::npos ? "" : std::string_view(part).substr(eq + 1)), "\"{}\"", text);
+    TRY(apply_mount_option(out, std::string_view(part).substr(0, eq), eq == std::string::npos ? "" : std::string_view(part).substr(eq + 1)),
+        "\"{}\"", text);
   }
   if (out.target.empty()) return fail(Code::invalid_argument, "\"{}\": target is missing", text);
   if (!out.target.starts_with('/')) return fail(Code::invalid_argument, "\"{}\": target is not an absolute path", text);
@@ -199,7 +203,8 @@ Result<Mount> parse_tmpfs(std::string_view text) {
       }
     } else if (option.starts_with("mode=")) {
       std::uint32_t mode = 0;
-      if (!number(std::string_view(option).substr(5), mode, 8)) return fail(Code::invalid_argument, "\"{}\": {} is not an octal mode", text, option);
+      if (!number(std::string_view(option).substr(5), mode, 8))
+        return fail(Code::invalid_argument, "\"{}\": {} is not an octal mode", text, option);
       out.mode = mode;
     } else if (!option.empty() && option != "rw") {
       out.options.push_back(option);
@@ -271,7 +276,8 @@ Result<Device> parse_device(std::string_view text) {
   const auto parts = split(text, ':');
   Device out;
   out.source = parts[0];
-  if (parts.size() > 3 || !out.source.starts_with('/')) return fail(Code::invalid_argument, "\"{}\" is not a device (source[:target[:rwm]])", text);
+  if (parts.size() > 3 || !out.source.starts_with('/'))
+    return fail(Code::invalid_argument, "\"{}\" is not a device (source[:target[:rwm]])", text);
   const auto permissions = [](const std::string& word) { return !word.empty() && word.find_first_not_of("rwm") == std::string::npos; };
   if (parts.size() == 2 && permissions(parts[1])) {
     out.permissions = parts[1];
@@ -309,7 +315,8 @@ Result<std::pair<std::string, Ulimit>> parse_ulimit(std::string_view text) {
   limit.hard = limit.soft;
   if (colon != std::string_view::npos && !number(values.substr(colon + 1), limit.hard)) return bad();
   if (limit.soft < -1 || limit.hard < -1) return bad();
-  if (limit.hard != -1 && (limit.soft == -1 || limit.soft > limit.hard)) return fail(Code::invalid_argument, "\"{}\": the soft limit is above the hard limit", text);
+  if (limit.hard != -1 && (limit.soft == -1 || limit.soft > limit.hard))
+    return fail(Code::invalid_argument, "\"{}\": the soft limit is above the hard limit", text);
   return std::pair{std::string(text.substr(0, eq)), limit};
 }
 

@@ -21,7 +21,8 @@ void Codec<api::Command>::decode(Decoder& d, const json::value& v, api::Command&
 json::value Codec<api::Command>::encode(const api::Command& v) { return Codec<std::vector<std::string>>::encode(v.words); }
 
 json::object Codec<api::Command>::describe(Describer&) {
-  return {{"anyOf", json::array{json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}}, json::object{{"type", "string"}}}}};
+  return {{"anyOf",
+           json::array{json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}}, json::object{{"type", "string"}}}}};
 }
 
 namespace {
@@ -72,7 +73,8 @@ json::value Codec<api::Environment>::encode(const api::Environment& v) {
 }
 
 json::object Codec<api::Environment>::describe(Describer&) {
-  return {{"anyOf", json::array{json::object{{"type", "object"}}, json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}}}}};
+  return {{"anyOf",
+           json::array{json::object{{"type", "object"}}, json::object{{"type", "array"}, {"items", json::object{{"type", "string"}}}}}}};
 }
 
 void Schema<api::Health>::check(Decoder& d, const api::Health& v) {

@@ -96,7 +96,8 @@ struct Schema<api::Mount> {
       optional("readOnly", &api::Mount::read_only, "Writes are refused."),
       optional("noCopy", &api::Mount::no_copy, "A new volume is not filled with what the image has at target."),
       optional("subpath", &api::Mount::subpath, "A folder within the volume or image."),
-      optional("propagation", &api::Mount::propagation, "Bind propagation.", one_of("", "rprivate", "private", "rshared", "shared", "rslave", "slave")),
+      optional("propagation", &api::Mount::propagation, "Bind propagation.",
+               one_of("", "rprivate", "private", "rshared", "shared", "rslave", "slave")),
       optional("createSource", &api::Mount::create_source, "Make a missing host folder."),
       optional("recursiveReadOnly", &api::Mount::recursive_read_only, "Submounts of a read-only bind are read-only too."),
       optional("nonRecursive", &api::Mount::non_recursive, "Submounts of a bind do not appear."),
@@ -147,8 +148,9 @@ template <>
 struct Schema<api::BlockDeviceLimit> {
   static constexpr std::string_view name = "BlockDeviceLimit";
   static constexpr std::string_view doc = "A limit for one block device.";
-  static constexpr auto fields = std::tuple{required("path", &api::BlockDeviceLimit::path, "Device node on the host.", not_empty(), absolute_path()),
-                                            required("rate", &api::BlockDeviceLimit::rate, "Bytes or operations a second, or the weight.")};
+  static constexpr auto fields =
+      std::tuple{required("path", &api::BlockDeviceLimit::path, "Device node on the host.", not_empty(), absolute_path()),
+                 required("rate", &api::BlockDeviceLimit::rate, "Bytes or operations a second, or the weight.")};
 };
 
 template <>
@@ -265,7 +267,8 @@ struct Schema<api::LogOptions> {
   static constexpr std::string_view name = "LogOptions";
   static constexpr std::string_view doc = "Where output is kept.";
   static constexpr auto fields = std::tuple{
-      optional("driver", &api::LogOptions::driver, "local (rotated files), json-file (the same), or none.", one_of("local", "json-file", "none")),
+      optional("driver", &api::LogOptions::driver, "local (rotated files), json-file (the same), or none.",
+               one_of("local", "json-file", "none")),
       optional("maxSize", &api::LogOptions::max_size, "Of one file; default 10Mi."),
       optional("maxFiles", &api::LogOptions::max_files, "How many files; default 5.", in_range(1, 1000)),
   };
@@ -275,7 +278,8 @@ template <>
 struct Schema<api::Dependency> {
   static constexpr std::string_view name = "Dependency";
   static constexpr std::string_view doc = "How far another workload must have come first.";
-  static constexpr auto fields = std::tuple{optional("condition", &api::Dependency::condition, "How far.", one_of("started", "healthy", "completed"))};
+  static constexpr auto fields =
+      std::tuple{optional("condition", &api::Dependency::condition, "How far.", one_of("started", "healthy", "completed"))};
 };
 
 template <>

@@ -9,10 +9,10 @@ namespace fulcrum::schema {
 template <>
 struct EnumNames<api::Phase> {
   static constexpr std::array names{
-      std::pair{api::Phase::pending, std::string_view("pending")},   std::pair{api::Phase::creating, std::string_view("creating")},
-      std::pair{api::Phase::created, std::string_view("created")},   std::pair{api::Phase::starting, std::string_view("starting")},
-      std::pair{api::Phase::running, std::string_view("running")},   std::pair{api::Phase::paused, std::string_view("paused")},
-      std::pair{api::Phase::stopping, std::string_view("stopping")}, std::pair{api::Phase::stopped, std::string_view("stopped")},
+      std::pair{api::Phase::pending, std::string_view("pending")},       std::pair{api::Phase::creating, std::string_view("creating")},
+      std::pair{api::Phase::created, std::string_view("created")},       std::pair{api::Phase::starting, std::string_view("starting")},
+      std::pair{api::Phase::running, std::string_view("running")},       std::pair{api::Phase::paused, std::string_view("paused")},
+      std::pair{api::Phase::stopping, std::string_view("stopping")},     std::pair{api::Phase::stopped, std::string_view("stopped")},
       std::pair{api::Phase::restarting, std::string_view("restarting")}, std::pair{api::Phase::failed, std::string_view("failed")},
       std::pair{api::Phase::removing, std::string_view("removing")},
   };

@@ -36,17 +36,19 @@ TEST(WorkloadFile, ShortFormsBecomeStructs) {
 }
 
 TEST(WorkloadFile, EveryErrorWithItsPath) {
-  EXPECT_THAT(parse_workload_file("name: a b\nimage: x\nresources: {memory: 12Q, cpus: 0}\nports: ['x:80']\nhealth: {http: /a}\ntoplogy: vm\n"),
-              ErrorIs(Code::invalid_argument,
-                      "name: \"a b\" is not a name (letters, digits, '_', '.', '-', at most 128, starting with a letter or digit)\n"
-                      "ports[0]: \"x:80\" is not a port ([hostIp:][hostPort:]port[/protocol])\n"
-                      "resources.cpus: must be above 0\n"
-                      "resources.memory: \"12Q\" is not a size\n"
-                      "health.port: is required for http and tcp\n"
-                      "toplogy: unknown field"));
+  EXPECT_THAT(
+      parse_workload_file("name: a b\nimage: x\nresources: {memory: 12Q, cpus: 0}\nports: ['x:80']\nhealth: {http: /a}\ntoplogy: vm\n"),
+      ErrorIs(Code::invalid_argument,
+              "name: \"a b\" is not a name (letters, digits, '_', '.', '-', at most 128, starting with a letter or digit)\n"
+              "ports[0]: \"x:80\" is not a port ([hostIp:][hostPort:]port[/protocol])\n"
+              "resources.cpus: must be above 0\n"
+              "resources.memory: \"12Q\" is not a size\n"
+              "health.port: is required for http and tcp\n"
+              "toplogy: unknown field"));
 }
 TEST(WorkloadFile, SeveralWorkloadsAreNamedInErrors) {
-  EXPECT_THAT(parse_workload_file("name: a\nimage: x\n---\nname: b\n"), ErrorIs(Code::invalid_argument, "workload 2 (b): image: is required"));
+  EXPECT_THAT(parse_workload_file("name: a\nimage: x\n---\nname: b\n"),
+              ErrorIs(Code::invalid_argument, "workload 2 (b): image: is required"));
   EXPECT_EQ(parse_workload_file("workloads:\n- {name: a, image: x}\n- {name: b, image: x}\n").value().size(), 2u);
 }
 TEST(WorkloadFile, ControlCharactersInNamesAreRefusedAndNotEchoed) {
@@ -55,9 +57,12 @@ TEST(WorkloadFile, ControlCharactersInNamesAreRefusedAndNotEchoed) {
   EXPECT_EQ(r.error().message.find('\x1b'), std::string::npos);
 }
 TEST(WorkloadFile, ContradictionsAreRefused) {
-  EXPECT_THAT(parse_workload_file("image: x\nnetwork: none\nnetworks: [a]\n"), ErrorIs(Code::invalid_argument, "networks: cannot be joined"));
-  EXPECT_THAT(parse_workload_file("image: x\nvolumes: ['a:/x', 'b:/x']\n"), ErrorIs(Code::invalid_argument, "volumes[1]: \"/x\" is mounted twice"));
-  EXPECT_THAT(parse_workload_file("image: x\nautoRemove: true\nrestart: always\n"), ErrorIs(Code::invalid_argument, "autoRemove: excludes"));
+  EXPECT_THAT(parse_workload_file("image: x\nnetwork: none\nnetworks: [a]\n"),
+              ErrorIs(Code::invalid_argument, "networks: cannot be joined"));
+  EXPECT_THAT(parse_workload_file("image: x\nvolumes: ['a:/x', 'b:/x']\n"),
+              ErrorIs(Code::invalid_argument, "volumes[1]: \"/x\" is mounted twice"));
+  EXPECT_THAT(parse_workload_file("image: x\nautoRemove: true\nrestart: always\n"),
+              ErrorIs(Code::invalid_argument, "autoRemove: excludes"));
 }
 
 TEST(ShortForms, Ports) {

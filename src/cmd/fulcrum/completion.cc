@@ -46,15 +46,21 @@ std::string bash() {
   for (const auto* noun : {"image", "volume", "network", "secret", "config"}) {
     std::string verbs;
     for (const auto& command : all_commands())
-      if (command.path.starts_with(std::string(noun) + " ")) verbs += " " + std::string(command.path.substr(std::string_view(noun).size() + 1));
+      if (command.path.starts_with(std::string(noun) + " "))
+        verbs += " " + std::string(command.path.substr(std::string_view(noun).size() + 1));
     nouns += "    " + std::string(noun) + ") verbs='" + verbs.substr(1) + "';;\n";
   }
-  return "# bash completion for fulcrum\n_fulcrum() {\n  local current=${COMP_WORDS[COMP_CWORD]} path=${COMP_WORDS[1]} flags= names= verbs=\n"
-         "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W '" + words + "' -- \"$current\")); return; fi\n  case $path in\n" + nouns +
-         "  esac\n  if [ -n \"$verbs\" ]; then\n    if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$current\")); return; fi\n"
-         "    path=\"$path ${COMP_WORDS[2]}\"\n  fi\n  case $path in\n" + cases +
+  return "# bash completion for fulcrum\n_fulcrum() {\n  local current=${COMP_WORDS[COMP_CWORD]} path=${COMP_WORDS[1]} flags= names= "
+         "verbs=\n"
+         "  if [ \"$COMP_CWORD\" = 1 ]; then COMPREPLY=($(compgen -W '" +
+         words + "' -- \"$current\")); return; fi\n  case $path in\n" + nouns +
+         "  esac\n  if [ -n \"$verbs\" ]; then\n    if [ \"$COMP_CWORD\" = 2 ]; then COMPREPLY=($(compgen -W \"$verbs\" -- \"$current\")); "
+         "return; fi\n"
+         "    path=\"$path ${COMP_WORDS[2]}\"\n  fi\n  case $path in\n" +
+         cases +
          "  esac\n  case $current in\n    -*) COMPREPLY=($(compgen -W \"$flags\" -- \"$current\"));;\n    *)\n      case $names in\n"
-         "        workloads) COMPREPLY=($(compgen -W \"$(fulcrum ls -a --format json 2>/dev/null | sed -n 's/^ *\"name\": \"\\(.*\\)\",*$/\\1/p')\" -- \"$current\"));;\n"
+         "        workloads) COMPREPLY=($(compgen -W \"$(fulcrum ls -a --format json 2>/dev/null | sed -n 's/^ *\"name\": "
+         "\"\\(.*\\)\",*$/\\1/p')\" -- \"$current\"));;\n"
          "        images) COMPREPLY=($(compgen -W \"$(fulcrum image ls 2>/dev/null | awk 'NR>1{print $1}')\" -- \"$current\"));;\n"
          "        *) COMPREPLY=($(compgen -f -- \"$current\"));;\n      esac;;\n  esac\n}\ncomplete -F _fulcrum fulcrum\n";
 }

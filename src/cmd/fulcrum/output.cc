@@ -144,7 +144,8 @@ void Progress::draw() {
     out += "\r\033[K" + printable(short_id(bar.id)) + "  " + printable(bar.status);
     if (bar.total > 0 && bar.current < bar.total) {
       const auto full = static_cast<std::size_t>(bar.current * kWidth / bar.total);
-      out += "  [" + std::string(full, '=') + std::string(kWidth - full, ' ') + "]  " + format_size(bar.current) + "/" + format_size(bar.total);
+      out += "  [" + std::string(full, '=') + std::string(kWidth - full, ' ') + "]  " + format_size(bar.current) + "/" +
+             format_size(bar.total);
     } else if (bar.total > 0) {
       out += "  " + format_size(bar.total);
     }

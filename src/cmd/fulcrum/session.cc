@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <termios.h>
 #include <unistd.h>
 
@@ -24,7 +25,8 @@ constexpr std::size_t kMaxFrame = 1 << 20;
 
 std::string frame(Frame type, std::string_view payload) {
   const auto n = static_cast<std::uint32_t>(payload.size());
-  std::string out{static_cast<char>(type), 0, 0, 0, static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8), static_cast<char>(n)};
+  std::string out{static_cast<char>(type), 0, 0, 0, static_cast<char>(n >> 24), static_cast<char>(n >> 16), static_cast<char>(n >> 8),
+                  static_cast<char>(n)};
   out += payload;
   return out;
 }
@@ -59,7 +61,8 @@ class FrameReader {
 std::string window_size() {
   winsize size{};
   if (::ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) < 0 && ::ioctl(STDIN_FILENO, TIOCGWINSZ, &size) < 0) return {};
-  return {static_cast<char>(size.ws_row >> 8), static_cast<char>(size.ws_row), static_cast<char>(size.ws_col >> 8), static_cast<char>(size.ws_col)};
+  return {static_cast<char>(size.ws_row >> 8), static_cast<char>(size.ws_row), static_cast<char>(size.ws_col >> 8),
+          static_cast<char>(size.ws_col)};
 }
 
 /// Finds the detach sequence in what is typed; bytes that turn out not to belong to it are given on.
@@ -110,8 +113,9 @@ class Session {
       if (TRY(take_frames())) return end_;
       const short send = outgoing_.empty() ? 0 : POLLOUT;
       const bool read_stdin = stdin_open_ && outgoing_.size() < kMaxFrame;
-      const auto ready = TRY(wait_any(StopSource::never(), Deadline::never(),
-                                      {{signals_.get(), POLLIN}, {socket_.get(), static_cast<short>(POLLIN | send)}, {read_stdin ? STDIN_FILENO : -1, POLLIN}}));
+      const auto ready = TRY(wait_any(
+          StopSource::never(), Deadline::never(),
+          {{signals_.get(), POLLIN}, {socket_.get(), static_cast<short>(POLLIN | send)}, {read_stdin ? STDIN_FILENO : -1, POLLIN}}));
       if (ready == 0) TRY(on_signal());
       if (ready == 1 && TRY(on_socket())) return end_;
       if (ready == 2 && on_stdin()) return end_;
@@ -226,7 +230,8 @@ Result<std::string> parse_detach_keys(std::string_view text) {
   for (const auto& part : split(text, ',')) {
     if (part.size() == 1) {
       keys += part[0];
-    } else if (part.starts_with("ctrl-") && part.size() == 6 && ((part[5] >= 'a' && part[5] <= 'z') || (part[5] >= '@' && part[5] <= '_'))) {
+    } else if (part.starts_with("ctrl-") && part.size() == 6 &&
+               ((part[5] >= 'a' && part[5] <= 'z') || (part[5] >= '@' && part[5] <= '_'))) {
       keys += static_cast<char>(part[5] & 0x1f);
     } else {
       return fail(Code::invalid_argument, "\"{}\" is not a key (a, ctrl-p, ctrl-[)", part);

@@ -11,9 +11,9 @@
 namespace fulcrum::cli {
 
 struct SessionOptions {
-  bool tty = false;          ///< raw mode here when standard input is a terminal; sizes are sent
-  bool stdin_open = false;   ///< send our standard input
-  bool signal_proxy = true;  ///< without a terminal: signals that we get are sent there
+  bool tty = false;                           ///< raw mode here when standard input is a terminal; sizes are sent
+  bool stdin_open = false;                    ///< send our standard input
+  bool signal_proxy = true;                   ///< without a terminal: signals that we get are sent there
   std::string detach_keys = "ctrl-p,ctrl-q";  ///< empty: none
 };
 

@@ -24,7 +24,8 @@ template <class T>
 Result<T> number(const std::string& text) {
   T value{};
   const auto [end, err] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (err != std::errc() || end != text.data() + text.size() || text.empty()) return fail(Code::invalid_argument, "\"{}\" is not a number", text);
+  if (err != std::errc() || end != text.data() + text.size() || text.empty())
+    return fail(Code::invalid_argument, "\"{}\" is not a number", text);
   return value;
 }
 
@@ -190,8 +191,9 @@ void SpecFlags::fill_storage(api::WorkloadSpec& spec, std::string& problems) con
       if (mount->type == "bind" && !mount->source.starts_with('/')) {
         // Relative to where the user stands; the daemon knows no such place.
         char* here = ::realpath(".", nullptr);
-        std::string source = mount->source.starts_with("~") && std::getenv("HOME") != nullptr ? std::getenv("HOME") + mount->source.substr(1)
-                                                                                                : std::string(here) + "/" + mount->source;
+        std::string source = mount->source.starts_with("~") && std::getenv("HOME") != nullptr
+                                 ? std::getenv("HOME") + mount->source.substr(1)
+                                 : std::string(here) + "/" + mount->source;
         std::free(here);
         mount->source = std::move(source);
       }

@@ -24,7 +24,9 @@ void SpecFlags::declare_process(CLI::App& app) {
   app.add_flag("--init", init_, "A small init as PID 1");
   app.add_option("--pull", pull_, "When to pull: missing, always, never");
   app.add_option("--platform", platform_, "os/arch[/variant] to choose from an index");
-  app.add_option("--entrypoint", entrypoint_, "Replaces the image's entrypoint; \"\" removes it")->each([this](const std::string&) { has_entrypoint_ = true; });
+  app.add_option("--entrypoint", entrypoint_, "Replaces the image's entrypoint; \"\" removes it")->each([this](const std::string&) {
+    has_entrypoint_ = true;
+  });
   add_list(app, "-e,--env", env_, "NAME=value, or NAME to take it from here");
   add_list(app, "--env-file", env_files_, "File of NAME=value lines");
   add_list(app, "-l,--label", labels_, "key=value");

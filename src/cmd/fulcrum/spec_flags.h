@@ -38,7 +38,8 @@ class SpecFlags {
   void fill_health(api::WorkloadSpec& spec, std::string& problems) const;
 
   using Words = std::vector<std::string>;
-  std::string name_, topology_ = "container", pull_ = "missing", platform_, entrypoint_, workdir_, user_, hostname_, domainname_, stop_signal_, restart_ = "no";
+  std::string name_, topology_ = "container", pull_ = "missing", platform_, entrypoint_, workdir_, user_, hostname_, domainname_,
+                     stop_signal_, restart_ = "no";
   std::string stop_timeout_;
   bool has_entrypoint_ = false, init_ = false, remove_ = false;
   Words labels_, label_files_, annotations_, env_, env_files_, groups_;
@@ -53,7 +54,8 @@ class SpecFlags {
   bool privileged_ = false, read_only_ = false;
   Words cap_add_, cap_drop_, security_opt_, devices_, sysctls_;
   std::string pid_, ipc_, uts_, userns_, cgroupns_;
-  std::string health_cmd_, health_http_, health_port_, health_interval_, health_timeout_, health_start_period_, health_start_interval_, health_retries_;
+  std::string health_cmd_, health_http_, health_port_, health_interval_, health_timeout_, health_start_period_, health_start_interval_,
+      health_retries_;
   bool no_health_ = false, health_tcp_ = false;
   std::string log_driver_ = "local";
   Words log_options_;

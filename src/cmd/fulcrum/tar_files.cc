@@ -59,15 +59,16 @@ std::string renamed(std::string name, const std::string& rename) {
   return slash == std::string::npos ? rename : rename + name.substr(slash);
 }
 
-Result<> copy_file(archive* writer, const std::string& path) {
-  auto file = TRY(sys::open(path, O_RDONLY | O_NOFOLLOW));
+Result<> copy_file(archive* writer, const std::string& path, bool follow) {
+  auto file = TRY(sys::open(path, O_RDONLY | (follow ? 0 : O_NOFOLLOW)));
   std::array<char, 65536> buffer;
   for (;;) {
     const auto n = ::read(file.get(), buffer.data(), buffer.size());
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return fail_errno(errno, "read {}", path);
     if (n == 0) return {};
-    if (::archive_write_data(writer, buffer.data(), static_cast<std::size_t>(n)) < 0) return fail(Code::unavailable, "{}: the file grew while it was read", path);
+    if (::archive_write_data(writer, buffer.data(), static_cast<std::size_t>(n)) < 0)
+      return fail(Code::unavailable, "{}: the file grew while it was read", path);
   }
 }
 
@@ -83,13 +84,14 @@ Result<> pack_one(archive* writer, const std::string& path, const std::string& a
   }
   if (S_ISLNK(st.st_mode)) ::archive_entry_set_symlink(entry.get(), TRY(sys::read_link(path)).c_str());
   if (S_ISSOCK(st.st_mode)) return {};  // a tar has no word for sockets
-  if (::archive_write_header(writer, entry.get()) < ARCHIVE_WARN) return fail(Code::unavailable, "{}: {}", path, ::archive_error_string(writer));
+  if (::archive_write_header(writer, entry.get()) < ARCHIVE_WARN)
+    return fail(Code::unavailable, "{}: {}", path, ::archive_error_string(writer));
   if (S_ISREG(st.st_mode)) {
-    const auto real = follow ? std::unique_ptr<char, decltype(&::free)>(::realpath(path.c_str(), nullptr), &::free) : nullptr;
-    TRY(copy_file(writer, real ? real.get() : path));
+    TRY(copy_file(writer, path, follow));
   }
   if (!S_ISDIR(st.st_mode)) return {};
-  for (const auto& name : TRY(sys::list_directory(follow ? path + "/." : path))) TRY(pack_one(writer, path + "/" + name, as + "/" + name, false, keep_owner));
+  for (const auto& name : TRY(sys::list_directory(follow ? path + "/." : path)))
+    TRY(pack_one(writer, path + "/" + name, as + "/" + name, false, keep_owner));
   return {};
 }
 
@@ -105,8 +107,8 @@ Result<> unpack_tar(const ReadSome& read, const std::string& folder, const std::
   if (::chdir(folder.c_str()) < 0) return fail_errno(errno, "{}", folder);
   ScopeExit back([&] { [[maybe_unused]] const auto r = ::fchdir(before.get()); });
   std::unique_ptr<archive, decltype(&::archive_write_free)> disk(::archive_write_disk_new(), &::archive_write_free);
-  int flags = ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT | ARCHIVE_EXTRACT_SECURE_SYMLINKS |
-              ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
+  int flags = ARCHIVE_EXTRACT_TIME | ARCHIVE_EXTRACT_PERM | ARCHIVE_EXTRACT_XATTR | ARCHIVE_EXTRACT_SECURE_NODOTDOT |
+              ARCHIVE_EXTRACT_SECURE_SYMLINKS | ARCHIVE_EXTRACT_SECURE_NOABSOLUTEPATHS;
   ::archive_write_disk_set_options(disk.get(), flags);
   for (;;) {
     archive_entry* entry = nullptr;

@@ -7,7 +7,8 @@
 namespace fulcrum::cli {
 namespace {
 
-/// Rewrites what stands before the literal part so that CLI11 cannot mistake a value for a flag: `-m 5` and `--memory 5` become `--memory=5`.
+/// Rewrites what stands before the literal part so that CLI11 cannot mistake a value for a flag: `-m 5` and `--memory 5` become
+/// `--memory=5`.
 class Normaliser {
  public:
   Normaliser(const CLI::App& app, int literal_after) : app_(app), literal_after_(literal_after) {}

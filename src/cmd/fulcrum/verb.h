@@ -34,8 +34,8 @@ class Verb {
 
 /// One line of the table of verbs.
 struct Command {
-  std::string_view path;      ///< "run", "image ls"
-  std::string_view group;     ///< heading in the help
+  std::string_view path;   ///< "run", "image ls"
+  std::string_view group;  ///< heading in the help
   std::string_view summary;
   std::string_view examples;  ///< lines shown in the verb's help
   std::unique_ptr<Verb> (*make)();

@@ -1,10 +1,11 @@
 // apply, up, down, validate
+#include <unistd.h>
+
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <boost/json.hpp>
 #include <map>
 #include <set>
-#include <unistd.h>
 
 #include "api/workload/codec.h"
 #include "base/sys.h"
@@ -17,7 +18,8 @@ namespace {
 
 /// A workload file as the daemon is to see it: relative paths made absolute, variables of the caller filled in.
 Result<std::vector<api::WorkloadSpec>> read_file(const std::string& path) {
-  auto specs = TRY(api::parse_workload_file(TRY(path == "-" ? sys::read_all(STDIN_FILENO, 8 << 20) : sys::read_file(path, 8 << 20))), "{}", path);
+  auto specs =
+      TRY(api::parse_workload_file(TRY(path == "-" ? sys::read_all(STDIN_FILENO, 8 << 20) : sys::read_file(path, 8 << 20))), "{}", path);
   for (auto& spec : specs) {
     if (spec.name.empty()) return fail(Code::invalid_argument, "{}: every workload of a file needs a name", path);
     for (auto& [name, value] : spec.env.variables)
@@ -69,7 +71,8 @@ void show_changes(const json::value& answer, const std::string& name) {
   print_line(printable(name) + " " + text_at(answer, "action"));
   if (const auto* changes = at(answer, "changes").if_array())
     for (const auto& change : *changes)
-      print_line("  " + printable(text_at(change, "path")) + ": " + printable(text_at(change, "from")) + " -> " + printable(text_at(change, "to")));
+      print_line("  " + printable(text_at(change, "path")) + ": " + printable(text_at(change, "from")) + " -> " +
+                 printable(text_at(change, "to")));
 }
 
 class Apply final : public FromFile {
@@ -109,14 +112,16 @@ class Up final : public FromFile {
     const auto list = TRY(specs());
     TRY(make_networks(context, list));
     for (const auto& spec : list) {
-      for (const auto& [needed, how] : spec.depends_on) TRY(wait_for(context, needed, how.condition), "{}: dependsOn {}", spec.name, needed);
+      for (const auto& [needed, how] : spec.depends_on)
+        TRY(wait_for(context, needed, how.condition), "{}: dependsOn {}", spec.name, needed);
       TRY(pull_if_needed(context, spec, false, false));
       const auto answer = TRY(put(context, spec, false), "{}", spec.name);
       TRY(context.call("POST", workload_path(spec.name) + "/start"), "{}", spec.name);
       print_line(printable(spec.name) + " " + text_at(answer, "action"));
     }
     if (wait_)
-      for (const auto& spec : list) TRY(wait_for(context, spec.name, spec.health && !spec.health->disable ? "healthy" : "started"), "{}", spec.name);
+      for (const auto& spec : list)
+        TRY(wait_for(context, spec.name, spec.health && !spec.health->disable ? "healthy" : "started"), "{}", spec.name);
     return 0;
   }
 
@@ -126,11 +131,13 @@ class Up final : public FromFile {
     std::set<std::string> names;
     for (const auto& spec : list) {
       for (const auto& n : spec.networks) names.insert(n.name);
-      if (!spec.network.empty() && spec.network != "none" && spec.network != "host" && !spec.network.starts_with("container:")) names.insert(spec.network);
+      if (!spec.network.empty() && spec.network != "none" && spec.network != "host" && !spec.network.starts_with("container:"))
+        names.insert(spec.network);
     }
     names.erase("default");
     for (const auto& name : names) {
-      const auto made = context.call("POST", "/v1/networks", json::serialize(json::object{{"name", name}, {"labels", json::object{{"fulcrum.file", file_}}}}));
+      const auto made = context.call("POST", "/v1/networks",
+                                     json::serialize(json::object{{"name", name}, {"labels", json::object{{"fulcrum.file", file_}}}}));
       if (!made && made.error().code != Code::already_exists) return std::unexpected(with_context(made.error(), "network " + name));
     }
     return {};
@@ -139,7 +146,8 @@ class Up final : public FromFile {
   static Result<> wait_for(Context& context, const std::string& name, const std::string& condition) {
     const auto word = condition == "healthy" ? "healthy" : condition == "completed" ? "stopped" : "running";
     const auto answer = TRY(context.call("GET", workload_path(name) + "/wait?condition=" + word));
-    if (condition == "completed" && text_at(answer, "exitCode") != "0") return fail(Code::failed_precondition, "it ended with {}", text_at(answer, "exitCode"));
+    if (condition == "completed" && text_at(answer, "exitCode") != "0")
+      return fail(Code::failed_precondition, "it ended with {}", text_at(answer, "exitCode"));
     return {};
   }
 
@@ -167,11 +175,13 @@ class Down final : public FromFile {
     for (const auto& name : networks) {
       const auto network = context.call("GET", "/v1/networks/" + encode(name));
       if (network && text_at(*network, "spec.labels").find("fulcrum.file") != std::string::npos)
-        if (const auto gone = context.call("DELETE", "/v1/networks/" + encode(name)); gone) print_line("network " + printable(name) + " removed");
+        if (const auto gone = context.call("DELETE", "/v1/networks/" + encode(name)); gone)
+          print_line("network " + printable(name) + " removed");
     }
     if (volumes_)
       for (const auto& name : volumes)
-        if (const auto gone = context.call("DELETE", "/v1/volumes/" + encode(name)); gone) print_line("volume " + printable(name) + " removed");
+        if (const auto gone = context.call("DELETE", "/v1/volumes/" + encode(name)); gone)
+          print_line("volume " + printable(name) + " removed");
     return 0;
   }
 
@@ -199,7 +209,8 @@ class Validate final : public FromFile {
 };
 
 constexpr Command kCommands[] = {
-    {"apply", "Workloads", "Make what a file declares; change what differs", "  fulcrum apply -f web.yaml\n  fulcrum apply --diff -f web.yaml", make_verb<Apply>},
+    {"apply", "Workloads", "Make what a file declares; change what differs",
+     "  fulcrum apply -f web.yaml\n  fulcrum apply --diff -f web.yaml", make_verb<Apply>},
     {"up", "Workloads", "apply a file and start it, dependencies first", "  fulcrum up -f shop.yaml --wait", make_verb<Up>},
     {"down", "Workloads", "Stop and remove what a file declares", "  fulcrum down -f shop.yaml -v", make_verb<Down>},
     {"validate", "Workloads", "Check a file without an engine", "  fulcrum validate shop.yaml", make_verb<Validate>},

@@ -1,9 +1,9 @@
 // cp
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <functional>
 #include <thread>
@@ -54,7 +54,8 @@ class Copy final : public Verb {
 
   Result<int> run(Context& context) override {
     const auto from = parse_place(source_), to = parse_place(target_);
-    if (from.workload.empty() == to.workload.empty()) return fail(Code::invalid_argument, "cp: exactly one of source and target is WORKLOAD:PATH");
+    if (from.workload.empty() == to.workload.empty())
+      return fail(Code::invalid_argument, "cp: exactly one of source and target is WORKLOAD:PATH");
     if (from.workload.empty()) {
       TRY(copy_in(context, from.path, to));
     } else {
@@ -99,16 +100,17 @@ class Copy final : public Verb {
   }
 
   Result<> copy_in(Context& context, const std::string& source, const Place& to) const {
-    if (source == "-") return put(context, to.workload, to.path, [](const WriteAll& write) -> Result<> {
-      std::string buffer(65536, '\0');
-      for (;;) {
-        const auto n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
-        if (n < 0 && errno == EINTR) continue;
-        if (n < 0) return fail_errno(errno, "read standard input");
-        if (n == 0) return {};
-        TRY(write(std::string_view(buffer.data(), static_cast<std::size_t>(n))));
-      }
-    });
+    if (source == "-")
+      return put(context, to.workload, to.path, [](const WriteAll& write) -> Result<> {
+        std::string buffer(65536, '\0');
+        for (;;) {
+          const auto n = ::read(STDIN_FILENO, buffer.data(), buffer.size());
+          if (n < 0 && errno == EINTR) continue;
+          if (n < 0) return fail_errno(errno, "read standard input");
+          if (n == 0) return {};
+          TRY(write(std::string_view(buffer.data(), static_cast<std::size_t>(n))));
+        }
+      });
     struct stat st;
     if (::lstat(source.c_str(), &st) < 0) return fail_errno(errno, "{}", source);
     const bool contents = source.ends_with("/.") || source == ".";
@@ -119,20 +121,23 @@ class Copy final : public Verb {
   }
 
   /// Runs `fill` in a child process's place: the request body is pulled, the tar is pushed, so a pipe and a thread stand between them.
-  Result<> put(Context& context, const std::string& workload, const std::string& folder, const std::function<Result<>(const WriteAll&)>& fill) const;
+  Result<> put(Context& context, const std::string& workload, const std::string& folder,
+               const std::function<Result<>(const WriteAll&)>& fill) const;
 
   std::string source_, target_;
   bool follow_ = false, archive_ = false;
 };
 
-Result<> Copy::put(Context& context, const std::string& workload, const std::string& folder, const std::function<Result<>(const WriteAll&)>& fill) const {
+Result<> Copy::put(Context& context, const std::string& workload, const std::string& folder,
+                   const std::function<Result<>(const WriteAll&)>& fill) const {
   auto pipe = TRY(sys::pipe());
   Result<> filled;
   std::jthread writer([&] {
     filled = fill([&](std::string_view data) { return sys::write_all(pipe.write.get(), data); });
     pipe.write.reset();
   });
-  http::ClientRequest request{.method = "PUT", .target = workload_path(workload) + "/archive?path=" + encode(folder), .content_type = "application/x-tar"};
+  http::ClientRequest request{
+      .method = "PUT", .target = workload_path(workload) + "/archive?path=" + encode(folder), .content_type = "application/x-tar"};
   request.body_source = [&](char* data, std::size_t size) -> Result<std::size_t> {
     const auto n = ::read(pipe.read.get(), data, size);
     if (n < 0) return fail_errno(errno, "read");

@@ -69,11 +69,13 @@ struct RemoveConfigs final : RemoveObjects {
 };
 
 constexpr Command kCommands[] = {
-    {"secret create", "Secrets and configs", "Keep bytes that workloads get as a file", "  printf hunter2 | fulcrum secret create db-password -", make_verb<CreateSecret>},
+    {"secret create", "Secrets and configs", "Keep bytes that workloads get as a file",
+     "  printf hunter2 | fulcrum secret create db-password -", make_verb<CreateSecret>},
     {"secret ls", "Secrets and configs", "List secrets", "", make_verb<ListSecrets>},
     {"secret inspect", "Secrets and configs", "About a secret; never its data", "", make_verb<InspectSecret>},
     {"secret rm", "Secrets and configs", "Remove secrets", "", make_verb<RemoveSecrets>},
-    {"config create", "Secrets and configs", "Keep a file for workloads", "  fulcrum config create nginx-conf nginx.conf", make_verb<CreateConfig>},
+    {"config create", "Secrets and configs", "Keep a file for workloads", "  fulcrum config create nginx-conf nginx.conf",
+     make_verb<CreateConfig>},
     {"config ls", "Secrets and configs", "List configs", "", make_verb<ListConfigs>},
     {"config inspect", "Secrets and configs", "About a config", "", make_verb<InspectConfig>},
     {"config rm", "Secrets and configs", "Remove configs", "", make_verb<RemoveConfigs>},

@@ -1,8 +1,8 @@
 // image …, pull push login, commit export changes
-#include <CLI/CLI.hpp>
 #include <fcntl.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
 #include "base/clock.h"
@@ -37,14 +37,18 @@ Result<http::ClientRequest> upload(const std::string& path, std::string target, 
 
 /// Writes a response body to a file (which appears only when it is whole) or to standard output.
 Result<> download(http::ClientResponse& response, const std::string& path) {
-  if (path.empty() && ::isatty(STDOUT_FILENO) != 0) return fail(Code::invalid_argument, "standard output is a terminal; name a file with -o");
+  if (path.empty() && ::isatty(STDOUT_FILENO) != 0)
+    return fail(Code::invalid_argument, "standard output is a terminal; name a file with -o");
   const auto aside = path + ".part";
   UniqueFd file;
   if (!path.empty()) file = TRY(sys::open(aside, O_WRONLY | O_CREAT | O_TRUNC, 0644));
   std::string buffer(1 << 16, '\0');
   for (;;) {
     auto n = response.read(buffer.data(), buffer.size());
-    if (n && *n > 0) n = sys::write_all(path.empty() ? STDOUT_FILENO : file.get(), std::string_view(buffer.data(), *n)) ? n : fail_errno(errno, "write {}", path);
+    if (n && *n > 0)
+      n = sys::write_all(path.empty() ? STDOUT_FILENO : file.get(), std::string_view(buffer.data(), *n))
+              ? n
+              : fail_errno(errno, "write {}", path);
     if (!n) {
       if (!path.empty()) ::unlink(aside.c_str());
       return std::unexpected(n.error());
@@ -78,7 +82,9 @@ class List final : public Verb {
         continue;
       }
       const auto* tags = at(image, "tags").if_array();
-      const auto row = [&](const std::string& name) { table.add({name, shown, ago(text_at(image, "created"), now), format_size(size_at(image, "size"))}); };
+      const auto row = [&](const std::string& name) {
+        table.add({name, shown, ago(text_at(image, "created"), now), format_size(size_at(image, "size"))});
+      };
       if (tags == nullptr || tags->empty()) row("<none>");
       if (tags != nullptr)
         for (const auto& tag : *tags) row(std::string(tag.as_string()));
@@ -349,7 +355,8 @@ class Changes final : public Verb {
       print_json(answer);
       return 0;
     }
-    for (const auto& change : at(answer, "items").as_array()) print_line(text_at(change, "kind") + " " + printable(text_at(change, "path")));
+    for (const auto& change : at(answer, "items").as_array())
+      print_line(text_at(change, "kind") + " " + printable(text_at(change, "path")));
     return 0;
   }
 
@@ -371,7 +378,8 @@ constexpr Command kCommands[] = {
     {"image prune", "Images", "Remove images that nothing uses", "  fulcrum image prune -a", make_verb<Prune>},
     {"image load", "Images", "Read images from an archive", "  fulcrum image load -i shop.tar", make_verb<Load>},
     {"image save", "Images", "Write images to an archive", "  fulcrum image save -o shop.tar shop:1", make_verb<Save>},
-    {"image import", "Images", "Make an image of a root file system", "  fulcrum image import rootfs.tar debian -c 'CMD [\"bash\"]'", make_verb<Import>},
+    {"image import", "Images", "Make an image of a root file system", "  fulcrum image import rootfs.tar debian -c 'CMD [\"bash\"]'",
+     make_verb<Import>},
 };
 
 }  // namespace

@@ -101,8 +101,8 @@ class Start final : public Verb {
     const auto* tty = at(workload, "spec.tty").if_bool();
     auto connection = TRY(context.hijack(workload_path(names_[0]) + "/attach?start=true&stdin=" + (interactive_ ? "true" : "false"), ""));
     const bool terminal = tty != nullptr && *tty;
-    const auto end = TRY(run_session(std::move(connection),
-                                     {.tty = terminal, .stdin_open = interactive_, .signal_proxy = !terminal, .detach_keys = detach_keys_}));
+    const auto end = TRY(run_session(
+        std::move(connection), {.tty = terminal, .stdin_open = interactive_, .signal_proxy = !terminal, .detach_keys = detach_keys_}));
     return end.exit_code;
   }
 
@@ -134,7 +134,8 @@ class Remove final : public ForEach {
     app.add_flag("-v,--volumes", volumes_, "Its anonymous volumes too");
   }
   Result<> one(Context& context, const std::string& name) override {
-    const auto done = context.call("DELETE", workload_path(name) + "?force=" + (force_ ? "true" : "false") + "&volumes=" + (volumes_ ? "true" : "false"));
+    const auto done =
+        context.call("DELETE", workload_path(name) + "?force=" + (force_ ? "true" : "false") + "&volumes=" + (volumes_ ? "true" : "false"));
     if (!done && !(force_ && done.error().code == Code::not_found)) return std::unexpected(done.error());
     return {};
   }
@@ -236,7 +237,8 @@ constexpr Command kCommands[] = {
     {"pause", "Life", "Freeze workloads", "  fulcrum pause web", make_verb<Pause>},
     {"resume", "Life", "Let paused workloads go on", "  fulcrum resume web", make_verb<Resume>},
     {"rm", "Life", "Remove workloads", "  fulcrum rm -f web\n  fulcrum rm -v $(fulcrum ls -aq)", make_verb<Remove>},
-    {"wait", "Life", "Wait for a condition; prints the exit code", "  fulcrum wait job\n  fulcrum wait --condition healthy db", make_verb<Wait>},
+    {"wait", "Life", "Wait for a condition; prints the exit code", "  fulcrum wait job\n  fulcrum wait --condition healthy db",
+     make_verb<Wait>},
     {"rename", "Life", "Give another name", "  fulcrum rename web web-old", make_verb<Rename>},
     {"update", "Life", "Change limits without a restart", "  fulcrum update -m 256Mi --cpus 2 web", make_verb<Update>},
 };

@@ -45,7 +45,9 @@ std::string state_of(const json::value& workload) {
   auto out = text_at(workload, "status.phase");
   const auto health = text_at(workload, "status.health.status");
   if (out == "running" && !health.empty() && health != "none") out += " (" + health + ")";
-  if (out == "stopped") out += fmt::format(" ({}{})", number_at(workload, "status.exitCode"), text_at(workload, "status.oomKilled") == "true" ? ", out of memory" : "");
+  if (out == "stopped")
+    out += fmt::format(" ({}{})", number_at(workload, "status.exitCode"),
+                       text_at(workload, "status.oomKilled") == "true" ? ", out of memory" : "");
   if (out == "failed") out += " (" + text_at(workload, "status.reason") + ")";
   return out;
 }
@@ -144,7 +146,8 @@ class Inspect final : public Verb {
 
  private:
   Result<json::value> find(Context& context, const std::string& name) const {
-    const std::pair<std::string_view, std::string_view> kinds[] = {{"workload", "workloads"}, {"image", "images"}, {"volume", "volumes"}, {"network", "networks"}};
+    const std::pair<std::string_view, std::string_view> kinds[] = {
+        {"workload", "workloads"}, {"image", "images"}, {"volume", "volumes"}, {"network", "networks"}};
     for (const auto& [kind, path] : kinds) {
       if (!type_.empty() && type_ != kind) continue;
       auto found = context.call("GET", "/v1/" + std::string(path) + "/" + encode(name));
@@ -251,8 +254,10 @@ class Stats final : public Verb {
           tx += number_at(n, "txBytes");
         }
       table.add({name, cpu_percent(name, usage), format_size(used) + " / " + format_size(limit),
-                 fmt::format("{:.1f}", limit > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(limit) : 0.0), format_size(rx) + " / " + format_size(tx),
-                 format_size(number_at(usage, "ioReadBytes")) + " / " + format_size(number_at(usage, "ioWriteBytes")), text_at(usage, "pids")});
+                 fmt::format("{:.1f}", limit > 0 ? 100.0 * static_cast<double>(used) / static_cast<double>(limit) : 0.0),
+                 format_size(rx) + " / " + format_size(tx),
+                 format_size(number_at(usage, "ioReadBytes")) + " / " + format_size(number_at(usage, "ioWriteBytes")),
+                 text_at(usage, "pids")});
       usage.as_object()["name"] = name;
       items.push_back(std::move(usage));
     }
@@ -320,9 +325,11 @@ class Events final : public Verb {
         continue;
       }
       const auto event = TRY(schema::parse(*line));
-      std::string text = text_at(event, "time") + " " + text_at(event, "type") + " " + text_at(event, "action") + " " + text_at(event, "name");
+      std::string text =
+          text_at(event, "time") + " " + text_at(event, "type") + " " + text_at(event, "action") + " " + text_at(event, "name");
       if (const auto* attributes = at(event, "attributes").if_object())
-        for (const auto& [key, value] : *attributes) text += " " + std::string(key) + "=" + (value.is_string() ? std::string(value.as_string()) : json::serialize(value));
+        for (const auto& [key, value] : *attributes)
+          text += " " + std::string(key) + "=" + (value.is_string() ? std::string(value.as_string()) : json::serialize(value));
       print_line(printable(text));
     }
     return 0;
@@ -336,7 +343,8 @@ class Events final : public Verb {
 
 constexpr Command kCommands[] = {
     {"ls", "Look", "List workloads", "  fulcrum ls -a\n  fulcrum ls --filter label=tier=web --format json", make_verb<List>},
-    {"inspect", "Look", "Everything about an object, as JSON", "  fulcrum inspect web\n  fulcrum inspect --format status.phase web", make_verb<Inspect>},
+    {"inspect", "Look", "Everything about an object, as JSON", "  fulcrum inspect web\n  fulcrum inspect --format status.phase web",
+     make_verb<Inspect>},
     {"port", "Look", "Published ports of a workload", "  fulcrum port web 80", make_verb<Port>},
     {"top", "Look", "Processes of a workload", "  fulcrum top web", make_verb<Top>},
     {"stats", "Look", "CPU, memory, network and disk in use", "  fulcrum stats --no-stream web", make_verb<Stats>},

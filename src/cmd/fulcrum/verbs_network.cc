@@ -6,7 +6,12 @@ namespace {
 
 class List final : public ListObjects {
  public:
-  List() : ListObjects("networks", {{"NAME", "spec.name"}, {"DRIVER", "spec.driver"}, {"SUBNETS", "spec.subnets"}, {"BRIDGE", "bridge"}, {"INTERNAL", "spec.internal"}}) {}
+  List()
+      : ListObjects("networks", {{"NAME", "spec.name"},
+                                 {"DRIVER", "spec.driver"},
+                                 {"SUBNETS", "spec.subnets"},
+                                 {"BRIDGE", "bridge"},
+                                 {"INTERNAL", "spec.internal"}}) {}
   std::string cell(const json::value& item, const std::string& path) const override {
     if (path == "spec.internal") return text_at(item, path) == "true" ? "yes" : "no";
     if (path == "spec.driver" && text_at(item, path).empty()) return "bridge";
@@ -38,9 +43,10 @@ class Create final : public Verb {
       if (i < ranges_.size()) subnet["ipRange"] = ranges_[i];
       subnets.push_back(std::move(subnet));
     }
-    if (subnets_.empty() && (!gateways_.empty() || !ranges_.empty())) return fail(Code::invalid_argument, "--gateway and --ip-range need --subnet");
-    const json::object body{{"name", name_},     {"subnets", std::move(subnets)}, {"internal", internal_},
-                            {"ipv6", ipv6_},     {"options", pairs(options_)},    {"labels", pairs(labels_)}};
+    if (subnets_.empty() && (!gateways_.empty() || !ranges_.empty()))
+      return fail(Code::invalid_argument, "--gateway and --ip-range need --subnet");
+    const json::object body{{"name", name_}, {"subnets", std::move(subnets)}, {"internal", internal_},
+                            {"ipv6", ipv6_}, {"options", pairs(options_)},    {"labels", pairs(labels_)}};
     print_line(text_at(TRY(context.call("POST", "/v1/networks", json::serialize(body))), "spec.name"));
     return 0;
   }
@@ -103,8 +109,10 @@ class Prune final : public PruneObjects {
 
 constexpr Command kCommands[] = {
     {"network ls", "Networks", "List networks", "", make_verb<List>},
-    {"network create", "Networks", "Make a network", "  fulcrum network create shop\n  fulcrum network create --internal --subnet 10.9.0.0/24 back", make_verb<Create>},
-    {"network connect", "Networks", "Join a running workload to a network", "  fulcrum network connect --alias db back shop-db", make_verb<Connect>},
+    {"network create", "Networks", "Make a network",
+     "  fulcrum network create shop\n  fulcrum network create --internal --subnet 10.9.0.0/24 back", make_verb<Create>},
+    {"network connect", "Networks", "Join a running workload to a network", "  fulcrum network connect --alias db back shop-db",
+     make_verb<Connect>},
     {"network disconnect", "Networks", "Take a workload out of a network", "", make_verb<Disconnect>},
     {"network inspect", "Networks", "Everything about a network", "", make_verb<Inspect>},
     {"network rm", "Networks", "Remove networks", "", make_verb<Remove>},

@@ -1,10 +1,11 @@
 // run, create
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 
 #include "api/workload/codec.h"
+#include "base/sys.h"
 #include "cmd/fulcrum/output.h"
 #include "cmd/fulcrum/pull.h"
 #include "cmd/fulcrum/session.h"
@@ -17,7 +18,8 @@ namespace {
 /// Exit statuses of a program that could not be started, as a shell and docker have them.
 int status_of_start_failure(const Error& error) {
   const auto has = [&](std::string_view text) { return error.message.find(text) != std::string::npos; };
-  if (has("executable file not found") || has("no such file or directory: exec") || (error.code == Code::not_found && has("exec"))) return 127;
+  if (has("executable file not found") || has("no such file or directory: exec") || (error.code == Code::not_found && has("exec")))
+    return 127;
   if (error.code == Code::permission_denied && has("exec")) return 126;
   return 125;
 }
@@ -86,10 +88,9 @@ class Run final : public Create {
   Result<int> start_attached(Context& context, const std::string& uid) {
     const auto target = workload_path(uid) + "/attach?start=true&stdin=" + (flags_.interactive ? "true" : "false");
     auto connection = TRY(context.hijack(target, ""));
-    const auto end = TRY(run_session(std::move(connection), {.tty = flags_.tty,
-                                                             .stdin_open = flags_.interactive,
-                                                             .signal_proxy = signal_proxy_ && !flags_.tty,
-                                                             .detach_keys = detach_keys_}));
+    const auto end = TRY(run_session(
+        std::move(connection),
+        {.tty = flags_.tty, .stdin_open = flags_.interactive, .signal_proxy = signal_proxy_ && !flags_.tty, .detach_keys = detach_keys_}));
     if (end.detached) return 0;
     if (!end.lost) return end.exit_code;
     // The stream broke, the workload did not: its status is to be had.
@@ -107,7 +108,8 @@ class Run final : public Create {
 
 constexpr Command kCommands[] = {
     {"run", "Workloads", "Make a workload and start it",
-     "  fulcrum run --rm debian echo hello\n  fulcrum run -it --rm debian sh\n  fulcrum run -d --name web -p 8080:80 -m 128Mi --restart always nginx\n"
+     "  fulcrum run --rm debian echo hello\n  fulcrum run -it --rm debian sh\n  fulcrum run -d --name web -p 8080:80 -m 128Mi --restart "
+     "always nginx\n"
      "  fulcrum run --rm -v data:/var/lib/data -v $PWD:/src:ro debian ls /src",
      make_verb<Run>},
     {"create", "Workloads", "Make a workload without starting it", "  fulcrum create --name web nginx", make_verb<Create>},

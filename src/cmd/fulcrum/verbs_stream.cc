@@ -1,7 +1,7 @@
 // logs attach exec
-#include <CLI/CLI.hpp>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <boost/json.hpp>
 #include <cstdlib>
 
@@ -58,9 +58,10 @@ class Attach final : public Verb {
     };
     const bool tty = flag("spec.tty");
     const bool input = flag("spec.stdinOpen") && !no_stdin_;
-    auto connection = TRY(context.hijack(workload_path(name_) + "/attach?stdin=" + (input ? "true" : "false") + "&logs=" + (logs_ ? "true" : "false"), ""));
-    const auto end = TRY(run_session(std::move(connection),
-                                     {.tty = tty, .stdin_open = input, .signal_proxy = signal_proxy_ && !tty, .detach_keys = detach_keys_}));
+    auto connection = TRY(
+        context.hijack(workload_path(name_) + "/attach?stdin=" + (input ? "true" : "false") + "&logs=" + (logs_ ? "true" : "false"), ""));
+    const auto end = TRY(run_session(
+        std::move(connection), {.tty = tty, .stdin_open = input, .signal_proxy = signal_proxy_ && !tty, .detach_keys = detach_keys_}));
     if (end.lost) return fail(Code::unavailable, "the connection was lost");
     return end.exit_code;
   }
@@ -88,7 +89,8 @@ class Exec final : public Verb {
 
   Result<int> run(Context& context) override {
     if (literal.empty()) return fail(Code::invalid_argument, "exec: a command is missing");
-    if (spec_.tty && spec_.stdin_open && ::isatty(STDIN_FILENO) == 0) return fail(Code::failed_precondition, "--tty: the input is not a terminal");
+    if (spec_.tty && spec_.stdin_open && ::isatty(STDIN_FILENO) == 0)
+      return fail(Code::failed_precondition, "--tty: the input is not a terminal");
     spec_.command.words = literal;
     for (const auto& word : env_) {
       const auto eq = word.find('=');
@@ -112,8 +114,8 @@ class Exec final : public Verb {
  private:
   Result<int> attached(Context& context, const std::string& target) const {
     auto connection = TRY(context.hijack(target, api::to_json(spec_)));
-    const auto end = TRY(run_session(std::move(connection),
-                                     {.tty = spec_.tty, .stdin_open = spec_.stdin_open, .signal_proxy = false, .detach_keys = detach_keys_}));
+    const auto end = TRY(run_session(
+        std::move(connection), {.tty = spec_.tty, .stdin_open = spec_.stdin_open, .signal_proxy = false, .detach_keys = detach_keys_}));
     if (end.lost) return fail(Code::unavailable, "the connection was lost");
     return end.exit_code;
   }
@@ -125,7 +127,8 @@ class Exec final : public Verb {
 
 constexpr Command kCommands[] = {
     {"logs", "Inside", "What a workload wrote", "  fulcrum logs -f --tail 100 web\n  fulcrum logs --since 10m web", make_verb<Logs>},
-    {"exec", "Inside", "Run a command in a running workload", "  fulcrum exec -it web sh\n  fulcrum exec -u nobody -w /tmp web id", make_verb<Exec>},
+    {"exec", "Inside", "Run a command in a running workload", "  fulcrum exec -it web sh\n  fulcrum exec -u nobody -w /tmp web id",
+     make_verb<Exec>},
     {"attach", "Inside", "Attach to the running program", "  fulcrum attach web", make_verb<Attach>},
 };
 

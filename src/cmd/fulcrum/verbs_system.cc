@@ -115,9 +115,11 @@ class SchemaVerb final : public Verb {
 constexpr Command kCommands[] = {
     {"version", "Engine", "Versions of the command line and the engine", "", make_verb<Version>},
     {"info", "Engine", "What this engine is, and what the host can do", "", make_verb<Info>},
-    {"capabilities", "Engine", "What works, degrades or is refused at each topology", "  fulcrum capabilities --topology container", make_verb<Capabilities>},
+    {"capabilities", "Engine", "What works, degrades or is refused at each topology", "  fulcrum capabilities --topology container",
+     make_verb<Capabilities>},
     {"prune", "Engine", "Remove stopped workloads, unused networks, unnamed images", "", make_verb<Prune>},
-    {"schema", "Engine", "The JSON Schema of the workload file, for editors", "  fulcrum schema > workload.schema.json", make_verb<SchemaVerb>},
+    {"schema", "Engine", "The JSON Schema of the workload file, for editors", "  fulcrum schema > workload.schema.json",
+     make_verb<SchemaVerb>},
     {"completion", "Engine", "Completion for a shell", "  source <(fulcrum completion bash)", make_verb<Completion>},
 };
 

@@ -40,7 +40,8 @@ class Prune final : public PruneObjects {
 
 constexpr Command kCommands[] = {
     {"volume ls", "Volumes", "List volumes", "", make_verb<List>},
-    {"volume create", "Volumes", "Make a volume", "  fulcrum volume create data\n  fulcrum volume create -o type=tmpfs -o o=size=64m scratch", make_verb<Create>},
+    {"volume create", "Volumes", "Make a volume",
+     "  fulcrum volume create data\n  fulcrum volume create -o type=tmpfs -o o=size=64m scratch", make_verb<Create>},
     {"volume inspect", "Volumes", "Everything about a volume", "", make_verb<Inspect>},
     {"volume rm", "Volumes", "Remove volumes and their data", "", make_verb<Remove>},
     {"volume prune", "Volumes", "Remove anonymous volumes that nothing uses", "", make_verb<Prune>},
