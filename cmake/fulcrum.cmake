@@ -43,16 +43,6 @@ if(FULCRUM_TESTS)
   include(GoogleTest)
 endif()
 
-# libarchive for a static program that reads and writes plain tar only: what other formats would need is left out by the linker.
-add_library(fulcrum_tar INTERFACE)
-if(FULCRUM_STATIC AND NOT FULCRUM_SANITIZE AND NOT FULCRUM_FUZZ)
-  find_library(ARCHIVE_A libarchive.a REQUIRED)
-  find_library(ACL_A libacl.a REQUIRED)
-  target_link_libraries(fulcrum_tar INTERFACE ${ARCHIVE_A} ${ACL_A})
-else()
-  target_link_libraries(fulcrum_tar INTERFACE archive)
-endif()
-
 # fulcrum_module(NAME SOURCES a.cc … DEPS base … LIBS fmt::fmt … TESTS a_test.cc … TEST_LIBS …)
 # One static library per folder of src/. DEPS must agree with src/deps.txt (tools/check_deps.py). TESTS make one program
 # <name>_test with one ctest entry per case; they need neither root nor network.
