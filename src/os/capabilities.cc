@@ -96,6 +96,14 @@ Result<CapabilitySets> current_capabilities() {
                         .permitted = join(sets.data[0].permitted, sets.data[1].permitted)};
 }
 
+Result<> raise_permitted_capabilities() {
+  KernelSets sets;
+  if (::syscall(SYS_capget, &sets.header, sets.data) != 0) return fail_errno(errno, "read capabilities");
+  for (auto& data : sets.data) data.effective = data.permitted;
+  if (::syscall(SYS_capset, &sets.header, sets.data) != 0) return fail_errno(errno, "set capabilities");
+  return {};
+}
+
 Result<> limit_bounding_set(CapabilitySet keep) {
   for (unsigned number = 0; number < 64; ++number) {
     if ((keep >> number & 1) != 0) continue;
@@ -111,8 +119,8 @@ Result<CapabilitySet> apply_capabilities(const CapabilitySets& wanted) {
   const auto held = TRY(current_capabilities()).permitted;
   const CapabilitySet permitted = wanted.permitted & held;
   const CapabilitySet effective = wanted.effective & permitted;
-  // Inheritable may only grow by what is permitted, or was inheritable.
-  const CapabilitySet inheritable = wanted.inheritable & held;
+  // Inheritable may only hold what is permitted and bounded.
+  const CapabilitySet inheritable = wanted.inheritable & held & wanted.bounding;
   KernelSets sets;
   sets.data[0] = {low(effective), low(permitted), low(inheritable)};
   sets.data[1] = {high(effective), high(permitted), high(inheritable)};

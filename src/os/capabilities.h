@@ -32,6 +32,8 @@ struct CapabilitySets {
 };
 /// The calling thread's own sets (bounding and ambient are left 0).
 [[nodiscard]] Result<CapabilitySets> current_capabilities();
+/// Makes every permitted capability effective.
+[[nodiscard]] Result<> raise_permitted_capabilities();
 /// Drops from the bounding set what is not in `keep`. Needs CAP_SETPCAP.
 [[nodiscard]] Result<> limit_bounding_set(CapabilitySet keep);
 /// Sets effective, permitted, inheritable and ambient. What the thread does not hold cannot be granted and is left out

@@ -10,6 +10,7 @@
 
 #include <array>
 #include <charconv>
+#include <cstdio>
 
 #include "base/process.h"
 #include "base/scope_exit.h"
@@ -101,6 +102,17 @@ Result<> write_id_maps(pid_t pid, std::span<const IdRange> uids, std::span<const
   if (!maps_only_self(gids, ::getegid())) return run_map_helper("newgidmap", pid, gids);
   TRY(sys::write_existing(fmt::format("/proc/{}/setgroups", pid), "deny"), "deny setgroups");
   return write_map(pid, "gid_map", gids);
+}
+
+Result<std::uint32_t> outside_root(pid_t pid, const std::string& map) {
+  const auto text = TRY(sys::read_file(fmt::format("/proc/{}/{}", pid, map), 64 << 10));
+  IdRange range;
+  int used = 0;
+  for (const char* line = text.c_str(); std::sscanf(line, "%u %u %u%n", &range.inside, &range.outside, &range.size, &used) == 3;
+       line += used) {
+    if (range.inside == 0) return range.outside;
+  }
+  return fail(Code::failed_precondition, "id 0 is not in the {} of the user namespace", map);
 }
 
 Result<UniqueFd> make_user_namespace(std::span<const IdRange> uids, std::span<const IdRange> gids) {

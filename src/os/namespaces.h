@@ -56,6 +56,9 @@ std::string format_id_map(std::span<const IdRange> ranges);
 /// single line that maps themselves (setgroups is then denied).
 [[nodiscard]] Result<> write_id_maps(pid_t pid, std::span<const IdRange> uids, std::span<const IdRange> gids);
 
+/// Who id 0 of a process's user namespace is outside; `map` is "uid_map" or "gid_map". Error: failed_precondition when 0 is not mapped.
+[[nodiscard]] Result<std::uint32_t> outside_root(pid_t pid, const std::string& map);
+
 /// A new user namespace with these maps, held by its descriptor only. Needs privilege.
 [[nodiscard]] Result<UniqueFd> make_user_namespace(std::span<const IdRange> uids, std::span<const IdRange> gids);
 

@@ -90,7 +90,7 @@ Result<> copy_entry(int from, int to, const char* name, int depth) {
 
 Result<> copy_entries(int from, int to, int depth) {
   if (depth > kMaxDepth) return fail(Code::resource_exhausted, "folders are nested deeper than {}", kMaxDepth);
-  auto names = TRY(sys::list_directory(os::fd_path(from)));
+  auto names = TRY(sys::list_directory(os::fd_path(from) + "/."));
   for (const auto& name : names) TRY(copy_entry(from, to, name.c_str(), depth), "{}", name);
   return {};
 }

@@ -175,8 +175,8 @@ Result<> Creation::plan() {
   common.extra_fds = options_.preserve_fds + options_.listen_fds;
   common.listen_fds = options_.listen_fds;
   common.cgroup = entry_ ? &*entry_ : nullptr;
-  common.cloned_into_cgroup = entry_ && entry_->clone_fd() >= 0;
-  if (entry_) namespaces_.cgroup = entry_->clone_fd();
+  common.cloned_into_cgroup = entry_ && entry_->clone_fd() >= 0 && !needs_joiner(namespaces_);
+  if (common.cloned_into_cgroup) namespaces_.cgroup = entry_->clone_fd();
   const bool prepared = std::any_of(mounts_.begin(), mounts_.end(), [](const auto& mount) { return mount.prepared_by_runtime; });
   common.wait_for_maps = user || prepared;
   common.may_set_groups = !new_user || ::geteuid() == 0;
@@ -199,7 +199,7 @@ Result<> Creation::plan() {
     return fail(Code::invalid_argument, "mounts need a mount namespace: without one they would stay on the host");
   }
   init_.overlay_comes = overlay_ && user;
-  if (overlay_ && !user) init_.rootfs.overlay = TRY(mount_overlay_root(*overlay_, -1));
+  if (overlay_ && !user) init_.rootfs.overlay = TRY(mount_overlay_root(*overlay_, nullptr));
   init_.mounts.bundle = bundle_;
   init_.mounts.cgroups = layout_ ? &*layout_ : nullptr;
   init_.mounts.cgroup_path = state_.cgroup_path;
@@ -247,7 +247,12 @@ Result<> Creation::send_maps_and_mounts() {
   }
   if (init_.common.user_namespace) user_namespace = TRY(sys::open(fmt::format("/proc/{}/ns/user", launched_.pid), O_RDONLY));
   std::vector<UniqueFd> fds;
-  if (init_.overlay_comes) fds.push_back(TRY(mount_overlay_root(*overlay_, user_namespace.get())));
+  if (init_.overlay_comes) {
+    const OverlayOwner owner{.user_namespace = user_namespace.get(),
+                             .uid = TRY(os::outside_root(launched_.pid, "uid_map")),
+                             .gid = TRY(os::outside_root(launched_.pid, "gid_map"))};
+    fds.push_back(TRY(mount_overlay_root(*overlay_, &owner)));
+  }
   auto mounts = TRY(prepare_mounts(mounts_, bundle_, user_namespace.get()));
   for (auto& mount : mounts) fds.push_back(std::move(mount));
   return sync_.proceed(fds);
@@ -255,11 +260,12 @@ Result<> Creation::send_maps_and_mounts() {
 
 Result<> Creation::on_ready(const Ready& ready) {
   if (!ready.warning.empty() && options_.warn) options_.warn(ready.warning);
-  TRY(set_rlimits(launched_.pid, spec_.process->rlimits));
   return {};
 }
 
 Result<> Creation::serve() {
+  // In a user namespace init has no right to raise limits; it stands still until it has its maps.
+  if (init_.common.user_namespace) TRY(set_rlimits(launched_.pid, spec_.process->rlimits));
   if (init_.common.wait_for_maps) TRY(send_maps_and_mounts());
   for (;;) {
     auto message = TRY(sync_.listen());

@@ -12,7 +12,8 @@
 
 namespace fulcrum::runtime {
 
-/// Sets the limits of a process that is about to be executed. Run by the runtime, which may have rights that init lacks.
+/// Sets the limits of a process (0: the caller) that is about to be executed. Before it changes its user: limits of others' processes need
+/// CAP_SYS_RESOURCE. In a user namespace the runtime does it, since init has no right to raise limits there.
 /// Error: permission_denied naming the limit.
 [[nodiscard]] Result<> set_rlimits(pid_t pid, const std::vector<oci::Rlimit>& rlimits);
 /// Writes oom_score_adj. Run by the runtime.

@@ -81,6 +81,7 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
   plan.process = &process;
   plan.proc = TRY(sys::open("/proc", O_PATH | O_DIRECTORY));
   plan.user_namespace = (launch_plan.joined & CLONE_NEWUSER) != 0;
+  plan.wait_for_maps = plan.user_namespace;
   plan.new_keyring = !options.no_new_keyring;
   plan.id = state_.id;
   plan.extra_fds = options.preserve_fds + options.listen_fds;
@@ -112,8 +113,11 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
   attempt.launched = std::move(*launched);
   const pid_t pid = attempt.launched.pid;
   if (process.oom_score_adj) TRY(set_oom_score(pid, *process.oom_score_adj), "oom_score_adj");
+  if (plan.wait_for_maps) {
+    TRY(set_rlimits(pid, process.rlimits));
+    TRY(pair.runtime.proceed());
+  }
   TRY(wait_ready(pair.runtime, state_, config, pid, options));
-  TRY(set_rlimits(pid, process.rlimits));
   if (process.exec_cpu_affinity && !process.exec_cpu_affinity->final.empty()) TRY(set_affinity(pid, process.exec_cpu_affinity->final));
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, pid));
   TRY(pair.runtime.proceed());

@@ -147,6 +147,7 @@ Result<Program> become(ProcessPlan& plan) {
   TRY(apply_security(process, plan.proc.get()));
   // Without no_new_privs, installing a filter needs CAP_SYS_ADMIN, which is about to go.
   if (!process.no_new_privileges) TRY(install_filter(plan));
+  if (!plan.user_namespace) TRY(set_rlimits(0, process.rlimits));
   std::string warning;
   TRY(become_user(process, plan.may_set_groups, &warning));
   Program program{.path = {}, .args = process.args, .env = environment(plan)};

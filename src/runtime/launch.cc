@@ -91,7 +91,7 @@ void take_root() {
     ::_exit(1);
   }
   if ((plan.joined & CLONE_NEWUSER) != 0) take_root();
-  auto cloned = os::clone_process({.flags = plan.new_namespaces | CLONE_PARENT, .cgroup = plan.cgroup});
+  auto cloned = os::clone_process({.flags = plan.new_namespaces | CLONE_PARENT});
   if (!cloned) {
     join_failed(cloned.error());
     ::_exit(1);
@@ -140,11 +140,14 @@ Result<LaunchPlan> plan_namespaces(const std::vector<oci::Namespace>& namespaces
   return plan;
 }
 
-Result<Launched> launch(const LaunchPlan& plan, const std::function<void()>& child, const std::function<void(const Error&)>& join_failed) {
+bool needs_joiner(const LaunchPlan& plan) {
   const bool joins_under_new_user = (plan.new_namespaces & CLONE_NEWUSER) != 0 && (plan.joined & ~static_cast<unsigned>(CLONE_NEWPID)) != 0;
   const bool user_with_more = (plan.joined & CLONE_NEWUSER) != 0 && (plan.new_namespaces != 0 || ::geteuid() != 0);
-  if (joins_under_new_user || user_with_more) return launch_through_joiner(plan, child, join_failed);
-  return launch_directly(plan, child, join_failed);
+  return joins_under_new_user || user_with_more;
+}
+
+Result<Launched> launch(const LaunchPlan& plan, const std::function<void()>& child, const std::function<void(const Error&)>& join_failed) {
+  return needs_joiner(plan) ? launch_through_joiner(plan, child, join_failed) : launch_directly(plan, child, join_failed);
 }
 
 }  // namespace fulcrum::runtime

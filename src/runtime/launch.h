@@ -34,6 +34,9 @@ struct LaunchPlan {
 /// Sorts namespaces[] into new and joined ones, opening the files of the latter. Error: names the type and path.
 [[nodiscard]] Result<LaunchPlan> plan_namespaces(const std::vector<oci::Namespace>& namespaces);
 
+/// Does launch() go through a joiner? Such a process cannot be born in a cgroup: the joiner has lost the right to its folder.
+bool needs_joiner(const LaunchPlan& plan);
+
 struct Launched {
   pid_t pid = 0;
   UniqueFd pidfd;

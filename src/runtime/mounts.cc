@@ -122,7 +122,8 @@ Result<> make_copy_up(const PlannedMount& planned, const MountContext& context, 
   }
   auto mount = TRY(fs.mount(planned.options.attributes() & ~static_cast<std::uint64_t>(MOUNT_ATTR_RDONLY)));
   auto from = TRY(sys::openat(target.get(), ".", O_RDONLY | O_DIRECTORY));
-  TRY(copy_tree(from.get(), mount.get()), "copy up");
+  auto into = TRY(sys::openat(mount.get(), ".", O_RDONLY | O_DIRECTORY));
+  TRY(copy_tree(from.get(), into.get()), "copy up");
   TRY(apply_attributes(mount.get(), planned.options, true));
   TRY(os::attach(mount.get(), target.get()));
   return apply_propagation(mount.get(), planned.options);

@@ -2,8 +2,11 @@
 
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <sys/fsuid.h>
+#include <unistd.h>
 
 #include "base/sys.h"
+#include "os/capabilities.h"
 #include "os/mount.h"
 #include "schema/schema.h"
 
@@ -96,20 +99,54 @@ Result<std::optional<OverlayRoot>> parse_overlay_root(const std::map<std::string
   return std::optional<OverlayRoot>(std::move(overlay));
 }
 
-Result<UniqueFd> mount_overlay_root(const OverlayRoot& overlay, int user_namespace) {
-  auto fs = TRY(os::FileSystemContext::open("overlay"), "mount root");
+namespace {
+
+Result<UniqueFd> mount_overlay(const OverlayRoot& overlay, int user_namespace) {
+  auto fs = TRY(os::FileSystemContext::open("overlay"));
   std::vector<UniqueFd> keep;  // until the superblock holds them
-  // The kernel names the device of a mount after this in /proc/mounts.
-  TRY(fs.set("source", "fulcrum"), "mount root");
-  if (overlay.upper.empty() && overlay.lower.size() == 1) {
-    // overlayfs wants two layers; one read-only layer needs no overlay at all.
-    if (user_namespace >= 0) return idmapped_layer(overlay.lower[0], user_namespace);
-    auto tree = TRY(os::clone_tree(AT_FDCWD, overlay.lower[0], false), "mount root");
-    TRY(os::set_attributes(tree.get(), {.set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE}, false), "mount root");
-    return tree;
-  }
-  TRY(set_layers(fs, overlay, user_namespace, keep), "mount root");
+  // What /proc/mounts names as the device.
+  TRY(fs.set("source", "fulcrum"));
+  TRY(set_layers(fs, overlay, user_namespace, keep));
   return fs.mount(overlay.upper.empty() ? MOUNT_ATTR_RDONLY : 0);
+}
+
+/// One read-only layer needs no overlay at all (overlayfs wants two).
+Result<UniqueFd> mount_single(const std::string& layer, int user_namespace) {
+  auto tree = user_namespace >= 0 ? idmapped_layer(layer, user_namespace) : os::clone_tree(AT_FDCWD, layer, false);
+  if (!tree) return tree;
+  TRY(os::set_attributes(tree->get(), {.set = MOUNT_ATTR_RDONLY, .propagation = MS_PRIVATE}, false));
+  return tree;
+}
+
+/// overlayfs works on its layers with the identity of whoever mounted it. Through idmapped layers that must be somebody whom the map
+/// knows: the container's root, yet with the capabilities of the host's (which a change of the file system uid takes away).
+class ActAs {
+ public:
+  explicit ActAs(const OverlayOwner& owner) {
+    ::setfsgid(owner.gid);
+    ::setfsuid(owner.uid);
+    raise();
+  }
+  ActAs(const ActAs&) = delete;
+  ActAs& operator=(const ActAs&) = delete;
+  ~ActAs() {
+    ::setfsuid(::geteuid());
+    ::setfsgid(::getegid());
+    raise();
+  }
+
+ private:
+  static void raise() { (void)os::raise_permitted_capabilities(); }
+};
+
+}  // namespace
+
+Result<UniqueFd> mount_overlay_root(const OverlayRoot& overlay, const OverlayOwner* owner) {
+  const int user_namespace = owner != nullptr ? owner->user_namespace : -1;
+  if (overlay.upper.empty() && overlay.lower.size() == 1) return TRY(mount_single(overlay.lower[0], user_namespace), "mount root");
+  if (owner == nullptr) return TRY(mount_overlay(overlay, -1), "mount root");
+  const ActAs root(*owner);
+  return TRY(mount_overlay(overlay, user_namespace), "mount root");
 }
 
 }  // namespace fulcrum::runtime

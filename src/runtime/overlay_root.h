@@ -1,6 +1,8 @@
 // The annotation dev.fulcrum.rootfs: the runtime mounts the container's overlay by itself, where only the container sees it.
 #pragma once
 
+#include <sys/types.h>
+
 #include <map>
 #include <optional>
 #include <string>
@@ -24,8 +26,15 @@ struct OverlayRoot {
 /// The annotation's value, if it is there. Error: invalid_argument.
 [[nodiscard]] Result<std::optional<OverlayRoot>> parse_overlay_root(const std::map<std::string, std::string>& annotations);
 
-/// Makes the overlay as a detached mount. With a user namespace (not -1) the layers are idmapped to it first: files of uid 0 on disk
+/// The user namespace that layers are mapped to, and who its root is outside.
+struct OverlayOwner {
+  int user_namespace = -1;
+  uid_t uid = 0;
+  gid_t gid = 0;
+};
+
+/// Makes the overlay as a detached mount. With an owner the layers are idmapped to its user namespace first: files of uid 0 on disk
 /// belong to the container's root. Error: unimplemented where kernel or file system cannot do that.
-[[nodiscard]] Result<UniqueFd> mount_overlay_root(const OverlayRoot& overlay, int user_namespace);
+[[nodiscard]] Result<UniqueFd> mount_overlay_root(const OverlayRoot& overlay, const OverlayOwner* owner);
 
 }  // namespace fulcrum::runtime

@@ -1,7 +1,7 @@
 // What the runtime and the process it is about to become say to each other, over one SOCK_SEQPACKET pair.
 //
 //   [ runtime: create, run, exec ]          [ init, cloned into the new namespaces ]
-//     writes the id maps
+//     writes the id maps, rlimits
 //     Proceed + detached mounts ─────────>  (user namespace, bind sources) takes root, mounts
 //                               <─────────  RunHooks             mounts made, before pivot_root
 //     prestart, createRuntime
@@ -9,7 +9,6 @@
 //                               <─────────  Listener + fd        seccomp notify
 //     Proceed                   ─────────>
 //                               <─────────  Ready | Failed{error}
-//     sets rlimits
 //     Proceed (run, exec)       ─────────>  execve; the CLOEXEC end closes: end of file is success, Failed is not
 //     or leaves (create)                    waits at exec.fifo
 //

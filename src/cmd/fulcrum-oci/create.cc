@@ -34,7 +34,8 @@ Result<int> run_in_foreground(runtime::CreateOptions& options, bool keep) {
   auto pidfd = TRY(open_pidfd(container.pid()));
   auto status = foreground.wait({container.pid(), std::move(pidfd)});
   if (!keep) TRY(container.remove(true));
-  return TRY(std::move(status)).shell_code();
+  if (!status) return std::unexpected(std::move(status).error());
+  return status->shell_code();
 }
 
 }  // namespace

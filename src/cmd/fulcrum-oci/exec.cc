@@ -39,7 +39,7 @@ Result<oci::Process> process_from_flags(const runtime::Container& container, con
   process.args.assign(args.positional.begin() + 1, args.positional.end());
   process.terminal = args.flag("tty");
   if (args.has("cwd")) process.cwd = args.text("cwd");
-  if (process.cwd.empty()) process.cwd = "/";
+  if (process.cwd.empty()) process.cwd.assign(1, '/');
   if (args.has("apparmor")) process.apparmor_profile = args.text("apparmor");
   if (args.has("process-label")) process.selinux_label = args.text("process-label");
   if (args.has("no-new-privs")) process.no_new_privileges = args.flag("no-new-privs");
@@ -90,7 +90,9 @@ Result<int> exec(Session& session, const Args& args) {
   auto foreground = TRY(Foreground::prepare());
   options.console = [&foreground] { return foreground.make_console(); };
   const auto started = TRY(container.exec(process, options));
-  return TRY(foreground.wait(started)).shell_code();
+  const auto status = foreground.wait(started);
+  if (!status) return std::unexpected(status.error());
+  return status->shell_code();
 }
 
 }  // namespace

@@ -46,7 +46,7 @@ std::vector<oci::Mount> default_mounts(bool rootless) {
 
 oci::Spec template_spec(bool rootless) {
   oci::Spec spec;
-  spec.oci_version = "1.2.1";
+  spec.oci_version = "1.0.2";
   spec.process = default_process();
   spec.root = oci::Root{.path = "rootfs", .readonly = true};
   spec.hostname = "fulcrum";
