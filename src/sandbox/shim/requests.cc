@@ -12,6 +12,7 @@ namespace fulcrum::sandbox::shim {
 namespace {
 
 constexpr std::size_t kMaxExecs = 1024;    // at a time
+constexpr std::size_t kMaxWaiting = 64;    // requests during creation
 constexpr std::size_t kMaxFinished = 256;  // whose exit codes are kept
 
 Result<> check_signal(int signo) {
@@ -24,6 +25,10 @@ Result<> check_signal(int signo) {
 Reply Shim::error_reply(const Error& error) { return {.code = error.code, .ok = false, .message = error.message}; }
 
 std::optional<Reply> Shim::handle(std::uint64_t connection, const Request& request, std::vector<UniqueFd> fds) {
+  if (state_ == RunState::creating && ending_ == Ending::no && fds.empty() && waiting_.size() < kMaxWaiting) {
+    waiting_.emplace_back(connection, request);  // answered by created()
+    return std::nullopt;
+  }
   const auto answer = [this](const Result<>& result) { return result ? status_reply() : error_reply(result.error()); };
   if (!request.exec_id.empty() && request.type != Type::exec) {
     auto reply = of_exec(request);

@@ -145,6 +145,9 @@ void Shim::created(ExitStatus status, const std::string& text) {
   }
   (void)sys::write_all(report_.get(), report);
   report_.reset();
+  for (const auto& [connection, request] : std::exchange(waiting_, {})) {
+    if (const auto reply = handle(connection, request, {})) server_.answer(connection, *reply);
+  }
   claim_early_ends();
 }
 

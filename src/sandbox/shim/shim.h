@@ -99,6 +99,7 @@ class Shim final : public RequestHandler {
   std::vector<std::unique_ptr<Helper>> helpers_;
   std::vector<std::pair<pid_t, int>> unclaimed_;  // ended before their pid file was read
   std::vector<std::uint64_t> start_waiters_;
+  std::vector<std::pair<std::uint64_t, Request>> waiting_;  // came before the container was created
 
   RunState state_ = RunState::creating;
   Ending ending_ = Ending::no;
