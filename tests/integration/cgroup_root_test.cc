@@ -11,6 +11,7 @@
 #include <atomic>
 #include <cerrno>
 #include <csignal>
+#include <cstdlib>
 #include <functional>
 #include <new>
 
@@ -84,12 +85,25 @@ class Shared {
   void* memory_;
 };
 
+/// The layout of a hybrid machine as if it had no v2 tree.
+Result<CgroupLayout> without_v2() {
+  auto self = TRY(sys::read_file("/proc/self/cgroup"));
+  if (const auto at = self.find("0::"); at != std::string::npos) self.erase(at, self.find('\n', at) + 1 - at);
+  return CgroupLayout::parse(TRY(sys::read_file("/proc/self/mountinfo")), self);
+}
+
 class CgroupRoot : public ::testing::Test {
  protected:
   void SetUp() override {
     if (::geteuid() != 0) GTEST_SKIP() << "needs root";
     auto layout = CgroupLayout::detect();
     ASSERT_OK(layout);
+    if (const char* wanted = std::getenv("FULCRUM_TEST_CGROUPS"); wanted != nullptr && std::string_view(wanted) == "v1") {
+      if (layout->mode() != CgroupMode::hybrid)
+        GTEST_SKIP() << "v1 alone can be tried on a hybrid machine only, and this one has " << to_string(layout->mode());
+      layout = without_v2();
+      ASSERT_OK(layout);
+    }
     layout_ = *layout;
     static int count = 0;
     path_ = fmt::format("/fulcrum-cgroup-test-{}-{}", ::getpid(), ++count);
