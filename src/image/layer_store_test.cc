@@ -199,6 +199,7 @@ TEST_F(LayerTest, WhiteoutsBecomeDevicesAndOpaqueMarks) {
   const auto hidden = sys::lstat(*at + "/etc/passwd")->value();
   EXPECT_TRUE(S_ISCHR(hidden.st_mode));
   EXPECT_EQ(hidden.st_rdev, 0U);
+  EXPECT_EQ(hidden.st_mtim.tv_sec, 1'600'000'000);
   char value[2] = {};
   EXPECT_EQ(::getxattr((*at + "/var").c_str(), "user.overlay.opaque", value, 2), 1);
   EXPECT_EQ(value[0], 'y');

@@ -143,14 +143,14 @@ Result<> TreeWriter::apply(const TarEntry& entry, TarReader& reader) {
     return fail(Code::invalid_argument, "{}: a part of this path is not a folder", name);
   }
   if (base.starts_with(kWhiteout)) {
-    TRY(apply_whiteout(base), "{}", name);
+    TRY(apply_whiteout(entry, base), "{}", name);
   } else {
     TRY(create(entry, base, reader), "{}", name);
   }
   return {};
 }
 
-Result<> TreeWriter::apply_whiteout(const std::string& base) {
+Result<> TreeWriter::apply_whiteout(const TarEntry& entry, const std::string& base) {
   if (base == kOpaque) return make_opaque("/proc/self/fd/" + std::to_string(parent_.get()));
   if (base.starts_with(kAufsMetadata)) return {};  // aufs' own files; they name nothing in the image
   const auto hidden = base.substr(kWhiteout.size());
@@ -161,6 +161,8 @@ Result<> TreeWriter::apply_whiteout(const std::string& base) {
     return S_ISDIR(there->st_mode) ? make_opaque(here(hidden)) : Result<>();
   }
   if (::mknodat(parent_.get(), hidden.c_str(), S_IFCHR, 0) != 0) return fail_errno(errno, "make whiteout");
+  const struct timespec times[2] = {entry.mtime, entry.mtime};  // so that the layer can be written again as it was
+  if (::utimensat(parent_.get(), hidden.c_str(), times, AT_SYMLINK_NOFOLLOW) != 0) return fail_errno(errno, "set time");
   return {};
 }
 

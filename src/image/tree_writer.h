@@ -42,7 +42,7 @@ class TreeWriter {
   Result<bool> enter(const std::string& folder);
   Result<> make_parents(const std::string& folder);
   Result<> step_into(UniqueFd& at, const std::string& so_far, const std::string& component);
-  Result<> apply_whiteout(const std::string& base);
+  Result<> apply_whiteout(const TarEntry& entry, const std::string& base);
   Result<bool> make_room(const TarEntry& entry, const std::string& base);
   Result<> make_opaque(const std::string& path);
   Result<> create(const TarEntry& entry, const std::string& base, TarReader& reader);
