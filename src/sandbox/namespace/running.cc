@@ -194,7 +194,7 @@ Result<UniqueFd> NamespaceSandbox::root(const WorkloadId& id) {
     if (fd && again && again->pid == reply->pid) return fd;
   }
   const auto folder = data(id);
-  return runtime::mount_overlay_root({.lower = known.layers, .upper = folder + "/upper", .work = folder + "/work"}, -1);
+  return runtime::mount_overlay_root({.lower = known.layers, .upper = folder + "/upper", .work = folder + "/work"}, nullptr);
 }
 
 }  // namespace fulcrum::sandbox
