@@ -29,7 +29,7 @@ std::vector<Element> elements_of_ports(const Endpoint& endpoint, const std::vect
   std::vector<Element> out;
   for (const auto& port : published) std::ranges::copy(port_elements(endpoint, port), std::back_inserter(out));
   // Neighbours in the same map share a message to the kernel.
-  std::ranges::stable_sort(out, {}, &Element::set);
+  std::ranges::sort(out, {}, &Element::set);
   return out;
 }
 
