@@ -151,6 +151,10 @@ Result<Query> parse(Bytes message) {
   if (read16(message, 4) != 1) return bad("not exactly one question");
   std::size_t offset = kHeaderSize;
   out.question.name = TRY(parse_name(message, offset));
+  // A question is repeated in answers, where a pointer would mean something else. There is nothing before it to point at anyway.
+  for (std::size_t at = kHeaderSize; message[at] != 0; at += 1U + message[at]) {
+    if (message[at] > 63) return bad("the question is compressed");
+  }
   if (offset + 4 > message.size()) return bad("the question is cut off");
   out.question.type = read16(message, offset);
   out.question.klass = read16(message, offset + 2);

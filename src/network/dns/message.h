@@ -52,7 +52,7 @@ struct Query {
 };
 
 /// Reads a message with exactly one question; records that follow are walked for the OPT record.
-/// Error: invalid_argument: short, a name over 255 bytes, a pointer that does not go back, other than one question.
+/// Error: invalid_argument: short, a name over 255 bytes, a pointer in the question or one that does not go back, other than one question.
 [[nodiscard]] Result<Query> parse(Bytes message);
 
 /// Reads a name at `offset`, following compression pointers, and moves `offset` behind it.
