@@ -50,7 +50,9 @@ TEST(DnsMessage, RefusesHostileNames) {
   std::string longest;
   for (int i = 0; i < 4; ++i) longest += "\x3f" + std::string(63, 'a');
   EXPECT_THAT(parse(question(longest)), ErrorIs(Code::invalid_argument, "255"));
-  EXPECT_THAT(parse(question(std::string("\xc0\x00", 2))), ErrorIs(Code::invalid_argument, "compressed"));
+  Packet into_header = question(std::string("\xc0\x00", 2));
+  into_header[0] = 0;  // the ID reads as the empty name
+  EXPECT_THAT(parse(into_header), ErrorIs(Code::invalid_argument, "compressed"));
   Packet two = good;
   two[5] = 2;
   EXPECT_THAT(parse(two), ErrorIs(Code::invalid_argument, "one question"));
