@@ -66,11 +66,15 @@ Result<Status> Container::status() const {
   return Status::running;
 }
 
-Result<oci::Spec> Container::spec() const { return oci::parse_spec(TRY(directory_.config())); }
+Result<oci::Spec> Container::spec() const {
+  if (!spec_) spec_ = TRY(oci::parse_spec(TRY(directory_.config())));
+  return *spec_;
+}
 
 Result<std::optional<Cgroup>> Container::cgroup() const {
   if (state_.cgroup_path.empty()) return std::optional<Cgroup>();
-  return std::optional<Cgroup>(TRY(Cgroup::open(TRY(CgroupLayout::detect()), state_.cgroup_path)));
+  if (!layout_) layout_ = TRY(CgroupLayout::detect());
+  return std::optional<Cgroup>(TRY(Cgroup::open(*layout_, state_.cgroup_path)));
 }
 
 Result<> Container::run_poststart() {
@@ -116,29 +120,28 @@ Result<> Container::signal_all(int signo) const {
   return group->signal_all(signo);
 }
 
-Result<> Container::kill_all() const {
-  const auto alive = is_alive(state_.pid, state_.start_time);
-  if (alive) {
-    auto pidfd = open_pidfd(state_.pid);
-    if (pidfd && is_alive(state_.pid, state_.start_time)) {
-      if (auto sent = signal(SIGKILL); !sent && sent.error().code != Code::failed_precondition) return sent;
-      auto gone = wait_any(StopSource::never(), Deadline::in(kKillTimeout), {Interest{pidfd->get(), POLLIN}});
-      if (!gone) return fail(Code::deadline_exceeded, "container init still running");
-    }
+Result<> Container::kill_all(const std::optional<Cgroup>& group) const {
+  auto pidfd = open_pidfd(state_.pid);
+  if (pidfd && is_alive(state_.pid, state_.start_time)) {
+    if (auto sent = signal(SIGKILL); !sent && sent.error().code != Code::failed_precondition) return sent;
+    auto gone = wait_any(StopSource::never(), Deadline::in(kKillTimeout), {Interest{pidfd->get(), POLLIN}});
+    if (!gone) return fail(Code::deadline_exceeded, "container init still running");
   }
-  // Without a pid namespace of its own, others may have outlived init.
-  auto group = TRY(cgroup());
-  if (group) TRY(group->kill(StopSource::never(), Deadline::in(kKillTimeout)), "kill the container's processes");
+  // A pid namespace dies with its init; without one of its own, others may have outlived it.
+  if (!group || state_.own_pid_namespace) return {};
+  TRY(group->kill(StopSource::never(), Deadline::in(kKillTimeout)), "kill the container's processes");
   return {};
 }
 
 Result<> Container::remove(bool force) {
-  const auto now = TRY(status());
-  if (!force && now != Status::stopped && now != Status::created) {
-    return fail(Code::failed_precondition, "cannot delete container {} that is not stopped: {}", state_.id, to_string(now));
+  if (!force) {
+    const auto now = TRY(status());
+    if (now != Status::stopped && now != Status::created) {
+      return fail(Code::failed_precondition, "cannot delete container {} that is not stopped: {}", state_.id, to_string(now));
+    }
   }
-  TRY(kill_all());
   auto group = TRY(cgroup());
+  TRY(kill_all(group));
   if (group) TRY(group->destroy(StopSource::never(), Deadline::in(kKillTimeout)), "remove cgroup");
   std::vector<oci::Hook> poststop;
   if (auto config = spec(); config && config->hooks) poststop = config->hooks->poststop;
@@ -172,7 +175,9 @@ Result<> Container::update(const oci::Resources& resources) {
   auto config = TRY(spec());
   if (!config.linux) config.linux.emplace();
   config.linux->resources = merge_resources(config.linux->resources.value_or(oci::Resources()), resources);
-  return directory_.write("config.json", oci::to_json(config));
+  TRY(directory_.write("config.json", oci::to_json(config)));
+  spec_ = std::move(config);
+  return {};
 }
 
 Result<std::vector<pid_t>> Container::processes() const {

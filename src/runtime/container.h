@@ -96,12 +96,15 @@ class Container {
   friend class Creation;
   Container(std::string root, StateDirectory directory, SavedState state)
       : root_(std::move(root)), directory_(std::move(directory)), state_(std::move(state)) {}
-  Result<> kill_all() const;
+  Result<> kill_all(const std::optional<Cgroup>& group) const;
   Result<> run_poststart();
 
   std::string root_;
   StateDirectory directory_;
   SavedState state_;
+  // Read once: neither changes while a command runs.
+  mutable std::optional<CgroupLayout> layout_;
+  mutable std::optional<oci::Spec> spec_;
 };
 
 /// The seccomp cache below a root of states. No container can have this name.

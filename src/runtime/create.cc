@@ -131,7 +131,10 @@ Result<> Creation::load() {
             .created = format_time(Clock::system().now()),
             .annotations = spec_.annotations,
             .no_pivot = options_.no_pivot};
-  for (const auto& ns : spec_.linux->namespaces) state_.namespaces.push_back(ns.type);
+  for (const auto& ns : spec_.linux->namespaces) {
+    state_.namespaces.push_back(ns.type);
+    if (ns.type == "pid") state_.own_pid_namespace = ns.path.empty();
+  }
   directory_ = TRY(StateDirectory::create(options_.root, options_.id));
   return directory_->write("config.json", *text);
 }
@@ -300,6 +303,7 @@ Result<Container> Creation::finish() {
   }
   Container container(options_.root, std::move(*directory_), state_);
   finished_ = true;
+  container.layout_ = layout_;
   if (run_ && spec_.hooks && !spec_.hooks->poststart.empty()) {
     auto done = run_hooks("poststart", spec_.hooks->poststart, hook_state(state_, Status::running, state_.pid));
     if (!done) {
@@ -307,6 +311,7 @@ Result<Container> Creation::finish() {
       return std::unexpected(std::move(done).error());
     }
   }
+  container.spec_ = std::move(spec_);
   return container;
 }
 

@@ -27,6 +27,7 @@ struct Schema<SavedState> {
       optional("pid", &SavedState::pid, "Process id of init."),
       optional("startTime", &SavedState::start_time, "Start time of init in clock ticks since boot."),
       optional("namespaces", &SavedState::namespaces, "Namespaces that init is in."),
+      optional("ownPidNamespace", &SavedState::own_pid_namespace, "All processes end with init."),
       optional("noPivot", &SavedState::no_pivot, "The root was moved instead of pivoted."),
   };
 };
@@ -128,6 +129,8 @@ Result<std::optional<UniqueFd>> StateDirectory::open_start_fifo() const {
 void StateDirectory::remove_start_fifo() const { ::unlinkat(fd_.get(), kFifo, 0); }
 
 Result<> StateDirectory::remove() const {
+  for (const char* name : {kStateFile, kConfigFile}) ::unlinkat(fd_.get(), name, 0);
+  if (::rmdir(path_.c_str()) == 0 || errno == ENOENT) return {};
   for (const char* name : kFiles) {
     if (::unlinkat(fd_.get(), name, 0) != 0 && errno != ENOENT) return fail_errno(errno, "remove {}/{}", path_, name);
   }

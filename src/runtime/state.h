@@ -34,6 +34,7 @@ struct SavedState {
   std::int32_t pid = 0;                 ///< of init, in the runtime's pid namespace; 0 until it is born
   std::uint64_t start_time = 0;         ///< of that process, clock ticks since boot: a reused pid has another
   std::vector<std::string> namespaces;  ///< OCI names of the namespaces that init has of its own or has joined
+  bool own_pid_namespace = false;       ///< made for it: all its processes end with init
   bool no_pivot = false;
 };
 
