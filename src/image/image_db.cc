@@ -3,6 +3,7 @@
 #include <sqlite3.h>
 
 #include <functional>
+#include <utility>
 
 namespace fulcrum::image {
 
@@ -100,6 +101,24 @@ class Transaction {
   sqlite3* db_;
 };
 
+/// What commits within its life is on the disk, with all that was committed before.
+class Durably {
+ public:
+  static Result<Durably> begin(sqlite3* db) {
+    TRY(exec(db, "PRAGMA synchronous = FULL"));
+    return Durably(db);
+  }
+  Durably(Durably&& other) noexcept : db_(std::exchange(other.db_, nullptr)) {}
+  Durably& operator=(Durably&&) = delete;
+  ~Durably() {
+    if (db_ != nullptr) static_cast<void>(exec(db_, "PRAGMA synchronous = NORMAL"));
+  }
+
+ private:
+  explicit Durably(sqlite3* db) : db_(db) {}
+  sqlite3* db_;
+};
+
 constexpr const char* kSetName = "INSERT INTO names (name, image) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET image = excluded.image";
 
 }  // namespace
@@ -111,13 +130,14 @@ Result<ImageDb> ImageDb::open(const std::string& path) {
   const int status = ::sqlite3_open_v2(path.c_str(), &raw, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   std::unique_ptr<sqlite3, Close> db(raw);
   if (status != SQLITE_OK) return fail(code_of(status), "open image index {}: {}", path, ::sqlite3_errstr(status));
-  TRY(exec(raw, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;"), "{}", path);
+  TRY(exec(raw, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"), "{}", path);
   TRY(exec(raw, kSchema), "{}", path);
   return ImageDb(std::move(db));
 }
 
 Result<> ImageDb::add(const ImageRecord& image) {
   const std::lock_guard lock(*mutex_);
+  const auto durably = TRY(Durably::begin(db_.get()));
   auto transaction = TRY(Transaction::begin(db_.get()));
   const auto& id = image.id.str();
   TRY(run(db_.get(), "INSERT OR IGNORE INTO images (id, manifest, media_type, size, added) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -187,11 +207,13 @@ Result<std::vector<ImageId>> ImageDb::find_prefix(const std::string& prefix) con
 
 Result<> ImageDb::tag(const std::string& name, const ImageId& id) {
   const std::lock_guard lock(*mutex_);
+  const auto durably = TRY(Durably::begin(db_.get()));
   return run(db_.get(), kSetName, {name, id.str()});
 }
 
 Result<bool> ImageDb::drop(const ImageId& id, const std::vector<std::string>& names, Drop how) {
   const std::lock_guard lock(*mutex_);
+  const auto durably = TRY(Durably::begin(db_.get()));
   auto transaction = TRY(Transaction::begin(db_.get()));
   bool held = false;
   TRY(run(db_.get(), "SELECT 1 FROM holders WHERE image = ?1", {id.str()}, [&](const Row&) { held = true; }));

@@ -19,7 +19,8 @@ struct sqlite3;
 
 namespace fulcrum::image {
 
-/// One connection behind one mutex: each method is one transaction, durable when it returns.
+/// One connection behind one mutex: each method is one transaction. Records and names are on the disk when a method returns; holders
+/// outlive the process, but perhaps not a loss of power, as little as the workloads that hold.
 class ImageDb {
  public:
   [[nodiscard]] static Result<ImageDb> open(const std::string& path);
