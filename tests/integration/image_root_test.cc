@@ -6,6 +6,8 @@
 #include <sys/sysmacros.h>
 #include <sys/xattr.h>
 
+#include <csignal>
+#include <cstdlib>
 #include <map>
 
 #include "api/oci/image_spec.h"
@@ -327,6 +329,63 @@ TEST_F(ImageRootTest, SkopeoReadsWhatWeSaveAndWeLoadWhatItWrites) {
   ASSERT_OK(back);
   EXPECT_EQ(back->at(0).names, std::vector<std::string>{"y:2"});
   EXPECT_EQ(other.inspect("y:2")->layers.at(0).diff_id, digest_of(tar));
+}
+
+// ---- kill -9 ----
+
+const char* const kCrashDir = "FULCRUM_TEST_CRASH_DIR";
+
+/// What the killed process does: images come, get names and holders, and go, until it is killed.
+TEST_F(ImageRootTest, DISABLED_WorksUntilKilled) {
+  const char* data = std::getenv(kCrashDir);
+  if (data == nullptr) GTEST_SKIP() << "runs as the child of SurvivesKill";
+  auto store = ImageStore::open(data).value();
+  for (int i = 0;; ++i) {
+    const auto tar =
+        make_tar({{.name = "a", .data = std::string(200'000, 'a')}, {.name = "b" + std::to_string(i % 7), .data = std::to_string(i)}});
+    const auto source = memory_file(tar);
+    const auto name = "x:" + std::to_string(i % 5);
+    const auto id = import_image(store, {.source = source.get(), .tags = {Reference::parse(name).value()}, .unpack = unpack}, stop);
+    ASSERT_OK(id);
+    ASSERT_OK(store.hold(*id, "w" + std::to_string(i % 2)));
+    if (i % 2 == 1) {
+      ASSERT_OK(store.release("w0"));
+    }
+    if (i % 3 == 2) {
+      ASSERT_OK(store.remove(name, {.force = true}));
+    }
+    if (i % 4 == 3) {
+      ASSERT_OK(store.prune(false));
+    }
+  }
+}
+
+TEST_F(ImageRootTest, SurvivesKill) {
+  std::vector<std::string> env = {std::string(kCrashDir) + "=" + (dir / "data"), "TMPDIR=" + dir.path()};
+  std::size_t seen = 0;
+  for (int round = 0; round < 25; ++round) {
+    auto child =
+        Process::spawn({.argv = {"/proc/self/exe", "--gtest_filter=*WorksUntilKilled", "--gtest_also_run_disabled_tests"}, .env = env})
+            .value();
+    // Not a wait for something: a different moment to kill at each time.
+    static_cast<void>(wait_until(stop, Deadline::in(std::chrono::milliseconds(30 + round * 7))));
+    ASSERT_OK(child.signal(SIGKILL));
+    ASSERT_EQ(child.wait(stop, Deadline::in(std::chrono::seconds(10)))->signal, SIGKILL);
+    auto store = ImageStore::open(dir / "data").value();
+    const auto images = store.list();
+    ASSERT_OK(images);
+    for (const auto& image : *images) {
+      ASSERT_OK(store.resolve(image.id.str()));
+      ASSERT_OK(store.content().verify(image.manifest));
+      for (const auto& layer : image.layers) ASSERT_OK(store.content().verify(layer.blob));
+      ++seen;
+    }
+    const auto folders = sys::list_directory(dir / "data/layers").value();
+    for (const auto& name : folders) ASSERT_TRUE(name.starts_with("sha256-")) << name;
+    ASSERT_OK(store.collect());
+    EXPECT_LE(store.layers().list()->size(), images->size());
+  }
+  EXPECT_GT(seen, 0U);
 }
 
 }  // namespace
