@@ -116,7 +116,7 @@ TEST_F(NamespaceSandboxTest, TheRootOfWhatRunsIsSeenFromOutside) {
 TEST_F(NamespaceSandboxTest, ReadOnlyRootAndDefaultProtection) {
   auto plan = shell(
       "w1",
-      "touch /x 2>&1; cat /proc/kcore | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/panic || echo kept; grep Seccomp: /proc/self/status; "
+      "touch /x 2>&1; cat /proc/keys | wc -c; echo 1 2>/dev/null > /proc/sys/kernel/panic || echo kept; grep Seccomp: /proc/self/status; "
       "unshare -U true 2>&1");
   plan.spec.security.read_only_root = true;
   const auto text = output_of(plan);

@@ -94,7 +94,8 @@ Result<UserIds> NamespaceSandbox::look_up_user(const Plan& plan, const std::stri
       continue;
     }
     if (found.error().code != Code::failed_precondition) return std::unexpected(std::move(found).error());
-    if (!root.valid()) root = TRY(runtime::mount_overlay_root({.lower = layers, .upper = {}, .work = {}}, nullptr), "look up user {}", user);
+    if (!root.valid())
+      root = TRY(runtime::mount_overlay_root({.lower = layers, .upper = {}, .work = {}}, nullptr), "look up user {}", user);
     if (auto file = sys::open_in_root(root.get(), std::string("etc/") + name, O_RDONLY | O_NONBLOCK)) {
       *text = TRY(sys::read_all(file->get(), 4 << 20), "look up user {}", user);
     }
@@ -208,7 +209,8 @@ Result<> NamespaceSandbox::fill_volumes(const Plan& plan) const {
   UniqueFd root;
   for (const auto& mount : plan.mounts) {
     if (!mount.copy_up || mount.type != "bind" || !TRY(sys::list_directory(mount.source)).empty()) continue;
-    if (!root.valid()) root = TRY(runtime::mount_overlay_root({.lower = plan.layer_dirs, .upper = {}, .work = {}}, nullptr), "fill volumes");
+    if (!root.valid())
+      root = TRY(runtime::mount_overlay_root({.lower = plan.layer_dirs, .upper = {}, .work = {}}, nullptr), "fill volumes");
     const auto from = sys::open_in_root(root.get(), mount.target, O_RDONLY | O_DIRECTORY);
     if (!from) continue;  // the image has no such folder
     const auto to = TRY(sys::open(mount.source, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), "fill volume at {}", mount.target);

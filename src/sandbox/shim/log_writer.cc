@@ -75,7 +75,6 @@ bool LogWriter::append(std::string_view records) {
 
 void LogWriter::write(Stream stream, std::string_view chunk) {
   if (!enabled() || chunk.empty()) return;
-  rotate_if_due();
   const auto now = stamp();
   const std::string_view name = stream == Stream::output ? "stdout" : "stderr";
   std::string records;
@@ -89,6 +88,8 @@ void LogWriter::write(Stream stream, std::string_view chunk) {
     dropped_ = 0;
     lost = left;
     records.clear();
+    partial_[static_cast<std::size_t>(stream)] = partial;
+    rotate_if_due();
     return true;
   };
   for (auto rest = chunk; !rest.empty();) {
@@ -104,7 +105,6 @@ void LogWriter::write(Stream stream, std::string_view chunk) {
     if ((records.size() >= kBatch || rest.empty()) && !flush(rest.size())) break;
   }
   dropped_ += lost;
-  partial_[static_cast<std::size_t>(stream)] = partial;
 }
 
 void LogWriter::rotate_if_due() {
