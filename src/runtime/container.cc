@@ -29,6 +29,11 @@ Result<UniqueFd> console_socket_for(bool terminal, const std::string& path, cons
   return TRY(sys::connect_unix(path), "console socket");
 }
 
+Result<> send_pidfd(const std::string& path, int pidfd) {
+  auto socket = TRY(sys::connect_unix(path), "pidfd socket");
+  return sys::send_message(socket.get(), "pidfd", std::span(&pidfd, 1));
+}
+
 Result<> write_pid_file(const std::string& path, pid_t pid) {
   const auto slash = path.rfind('/');
   const auto folder = slash == std::string::npos ? std::string() : path.substr(0, slash + 1);

@@ -26,8 +26,9 @@ struct CreateOptions {
   std::string console_socket;                 ///< path of the unix socket that gets the terminal's master
   std::function<Result<UniqueFd>()> console;  ///< instead of a path: asked for a connected socket when there is a terminal
   std::string pid_file;
-  int preserve_fds = 0;  ///< descriptors 3 … 3+n-1 go into the container
-  int listen_fds = 0;    ///< of which the first so many are systemd's
+  std::string pidfd_socket;  ///< path of a unix socket that gets the pidfd
+  int preserve_fds = 0;      ///< descriptors 3 … 3+n-1 go into the container
+  int listen_fds = 0;        ///< of which the first so many are systemd's
   bool no_pivot = false;
   bool no_new_keyring = false;
   bool ignore_cgroup_errors = false;             ///< rootless: go on without a cgroup where none can be made
@@ -45,6 +46,7 @@ struct ExecOptions {
   std::string console_socket;
   std::function<Result<UniqueFd>()> console;
   std::string pid_file;
+  std::string pidfd_socket;  ///< path of a unix socket that gets the pidfd
   int preserve_fds = 0;
   int listen_fds = 0;
   std::string sub_cgroup;  ///< below the container's cgroup; empty: the container's
@@ -112,6 +114,8 @@ std::string seccomp_cache(const std::string& root);
 /// The socket for a process's terminal; an invalid descriptor when it has none. Error: invalid_argument when terminal and socket do not
 /// go together.
 [[nodiscard]] Result<UniqueFd> console_socket_for(bool terminal, const std::string& path, const std::function<Result<UniqueFd>()>& console);
+/// Sends a pidfd to whoever listens at a unix socket.
+[[nodiscard]] Result<> send_pidfd(const std::string& path, int pidfd);
 /// Writes a pid file by rename.
 [[nodiscard]] Result<> write_pid_file(const std::string& path, pid_t pid);
 

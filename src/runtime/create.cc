@@ -195,13 +195,16 @@ Result<> Creation::plan() {
                   .mounts = &mounts_,
                   .path = state_.rootfs,
                   .overlay = {},
+                  .own_overlay = nullptr,
                   .no_pivot = options_.no_pivot,
                   .user_namespace = user,
                   .mount_namespace = spec_.linux->find_namespace("mount") != nullptr};
   if (!init_.rootfs.mount_namespace && (!mounts_.empty() || overlay_)) {
     return fail(Code::invalid_argument, "mounts need a mount namespace: without one they would stay on the host");
   }
-  init_.overlay_comes = overlay_ && user;
+  const bool privileged = ::geteuid() == 0;
+  init_.overlay_comes = overlay_ && user && privileged;
+  if (overlay_ && user && !privileged) init_.rootfs.own_overlay = &*overlay_;
   if (overlay_ && !user) init_.rootfs.overlay = TRY(mount_overlay_root(*overlay_, nullptr));
   init_.mounts.bundle = bundle_;
   init_.mounts.cgroups = layout_ ? &*layout_ : nullptr;
@@ -295,6 +298,7 @@ Result<> Creation::serve() {
 }
 
 Result<Container> Creation::finish() {
+  if (!options_.pidfd_socket.empty()) TRY(send_pidfd(options_.pidfd_socket, launched_.pidfd.get()));
   if (!options_.pid_file.empty()) TRY(write_pid_file(options_.pid_file, launched_.pid));
   if (run_) {
     TRY(sync_.proceed());

@@ -119,6 +119,7 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
   }
   TRY(wait_ready(pair.runtime, state_, config, pid, options));
   if (process.exec_cpu_affinity && !process.exec_cpu_affinity->final.empty()) TRY(set_affinity(pid, process.exec_cpu_affinity->final));
+  if (!options.pidfd_socket.empty()) TRY(send_pidfd(options.pidfd_socket, attempt.launched.pidfd.get()));
   if (!options.pid_file.empty()) TRY(write_pid_file(options.pid_file, pid));
   TRY(pair.runtime.proceed());
   auto message = TRY(pair.runtime.listen());

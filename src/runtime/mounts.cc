@@ -196,7 +196,8 @@ Result<std::vector<PlannedMount>> plan_mounts(const oci::Spec& spec) {
       return fail(Code::invalid_argument, "mount {}: id mappings are for bind mounts", mount.destination);
     if (planned.options.copy_up && mount.type != "tmpfs")
       return fail(Code::invalid_argument, "mount {}: tmpcopyup is for tmpfs", mount.destination);
-    planned.prepared_by_runtime = planned.options.is_bind() && (idmap || user_namespace);
+    // Without privilege only init, root of its own namespaces, may clone mounts; it then sees what its caller sees.
+    planned.prepared_by_runtime = planned.options.is_bind() && (idmap || (user_namespace && ::geteuid() == 0));
     plan.push_back(std::move(planned));
   }
   return plan;

@@ -101,11 +101,13 @@ Result<std::optional<OverlayRoot>> parse_overlay_root(const std::map<std::string
 
 namespace {
 
-Result<UniqueFd> mount_overlay(const OverlayRoot& overlay, int user_namespace) {
+Result<UniqueFd> mount_overlay(const OverlayRoot& overlay, int user_namespace, bool unprivileged) {
   auto fs = TRY(os::FileSystemContext::open("overlay"));
   std::vector<UniqueFd> keep;  // until the superblock holds them
   // What /proc/mounts names as the device.
   TRY(fs.set("source", "fulcrum"));
+  // trusted.* attributes are for the host's root only.
+  if (unprivileged) TRY(fs.set_flag("userxattr"));
   TRY(set_layers(fs, overlay, user_namespace, keep));
   return fs.mount(overlay.upper.empty() ? MOUNT_ATTR_RDONLY : 0);
 }
@@ -144,9 +146,10 @@ class ActAs {
 Result<UniqueFd> mount_overlay_root(const OverlayRoot& overlay, const OverlayOwner* owner) {
   const int user_namespace = owner != nullptr ? owner->user_namespace : -1;
   if (overlay.upper.empty() && overlay.lower.size() == 1) return TRY(mount_single(overlay.lower[0], user_namespace), "mount root");
-  if (owner == nullptr) return TRY(mount_overlay(overlay, -1), "mount root");
+  if (owner == nullptr) return TRY(mount_overlay(overlay, -1, false), "mount root");
+  if (user_namespace < 0) return TRY(mount_overlay(overlay, -1, true), "mount root");
   const ActAs root(*owner);
-  return TRY(mount_overlay(overlay, user_namespace), "mount root");
+  return TRY(mount_overlay(overlay, user_namespace, false), "mount root");
 }
 
 }  // namespace fulcrum::runtime

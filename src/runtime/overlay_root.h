@@ -28,7 +28,7 @@ struct OverlayRoot {
 
 /// The user namespace that layers are mapped to, and who its root is outside.
 struct OverlayOwner {
-  int user_namespace = -1;
+  int user_namespace = -1;  ///< -1: the caller is in it already, and the layers' owners are mapped (no privilege outside)
   uid_t uid = 0;
   gid_t gid = 0;
 };

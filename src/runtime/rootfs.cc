@@ -35,6 +35,10 @@ Result<UniqueFd> mount_root(RootfsPlan& plan) {
   const auto wanted = propagation_flags(word);
   TRY(set_propagation("/", wanted != 0 ? wanted | MS_REC : MS_SLAVE | MS_REC), "set propagation of /");
   if (wanted != 0) TRY(make_parent_private(plan.path), "make the mount around {} private", plan.path);
+  if (plan.own_overlay != nullptr) {
+    const OverlayOwner self;
+    plan.overlay = TRY(mount_overlay_root(*plan.own_overlay, &self));
+  }
   if (!plan.overlay.valid()) plan.overlay = TRY(os::clone_tree(AT_FDCWD, plan.path, true), "root {}", plan.path);
   auto place = TRY(sys::open(plan.path, O_PATH | O_DIRECTORY), "root");
   TRY(os::attach(plan.overlay.get(), place.get()), "root {}", plan.path);

@@ -9,6 +9,7 @@
 #include "base/error.h"
 #include "base/unique_fd.h"
 #include "runtime/mounts.h"
+#include "runtime/overlay_root.h"
 
 namespace fulcrum::runtime {
 
@@ -16,8 +17,9 @@ namespace fulcrum::runtime {
 struct RootfsPlan {
   const oci::Spec* spec = nullptr;
   const std::vector<PlannedMount>* mounts = nullptr;
-  std::string path;  ///< absolute path of root.path on the host
-  UniqueFd overlay;  ///< a detached mount to be put there; invalid: bind the folder onto itself
+  std::string path;                          ///< absolute path of root.path on the host
+  UniqueFd overlay;                          ///< a detached mount to be put there; invalid: bind the folder onto itself
+  const OverlayRoot* own_overlay = nullptr;  ///< to be mounted by init itself, which has no privileged runtime to do it
   bool no_pivot = false;
   bool user_namespace = false;
   bool mount_namespace = true;

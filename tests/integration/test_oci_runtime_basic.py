@@ -204,6 +204,17 @@ def test_console_socket(box):
     os.close(master)
 
 
+def test_pidfd_socket(box):
+    path = str(box.scratch / "pidfd.sock")
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        box.create("sleep", "1000", flags=["--pidfd-socket", path])
+        pidfd = receive_terminal(listener)
+    assert f"Pid:\t{box.state()['pid']}\n" in open(f"/proc/self/fdinfo/{pidfd}").read()
+    os.close(pidfd)
+
+
 def test_terminal_in_the_foreground(box):
     box.config["process"]["terminal"] = True
     assert box.output("sh", "-c", "tty; test -t 1 && echo yes").split() == ["/dev/pts/0", "yes"]

@@ -450,3 +450,40 @@ def test_wrong_overlay_annotations(box, plain_dir):
     for wrong in ("x", "{}", '{"lower": ["relative"]}', '{"lower": ["/a"], "upper": "/b"}', '{"lower": []}'):
         box.config["annotations"]["dev.fulcrum.rootfs"] = wrong
         assert "dev.fulcrum.rootfs" in box.refused("true")
+
+
+# ---- without privilege ----
+
+
+def rootless(box, plain_dir, *args):
+    """Runs as uid 1000 with a map of itself alone; everything lies where that user may go."""
+    import shutil
+    for name in ("bundle", "state"):
+        (plain_dir / name).mkdir(exist_ok=True)
+    if not (plain_dir / "bundle/rootfs").exists():
+        make_rootfs(plain_dir / "bundle/rootfs")
+    shutil.copy(bin_dir() / "fulcrum-oci", plain_dir / "oci")
+    config = json.loads(json.dumps(box.config))
+    config["process"]["args"] = list(args)
+    config["linux"]["namespaces"].append({"type": "user"})
+    config["linux"]["uidMappings"] = config["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 1000, "size": 1}]
+    config["linux"].pop("cgroupsPath")
+    (plain_dir / "bundle/config.json").write_text(json.dumps(config))
+    subprocess.run(["chown", "-Rh", "1000:1000", plain_dir], check=True)
+    return subprocess.run(["setpriv", "--reuid=1000", "--regid=1000", "--clear-groups", plain_dir / "oci", "--root", plain_dir / "state", "run", "--bundle",
+                           plain_dir / "bundle", box.id], capture_output=True, text=True, timeout=60, stdin=subprocess.DEVNULL)
+
+
+def test_rootless(box, plain_dir):
+    box.config["mounts"].append({"destination": "/sys", "type": "none", "source": "/sys", "options": ["rbind", "nosuid", "noexec", "nodev", "ro"]})
+    done = rootless(box, plain_dir, "sh", "-c", "id -u; cat /proc/self/uid_map; echo x > /dev/null && echo null; touch /mine; test -d /sys/class && echo sys; exit 4")
+    assert done.returncode == 4 and done.stdout.split() == ["0", "0", "1000", "1", "null", "sys"], done.stderr
+    assert (plain_dir / "bundle/rootfs/mine").stat().st_uid == 1000
+    assert not (plain_dir / "state" / box.id).exists()
+
+
+def test_rootless_overlay_root(box, plain_dir):
+    upper = overlay(box, plain_dir)
+    done = rootless(box, plain_dir, "sh", "-c", "cat /etc/layer; touch /new; stat -c %u /new")
+    assert done.returncode == 0 and done.stdout.split() == ["top", "0"], done.stderr
+    assert (upper / "new").stat().st_uid == 1000

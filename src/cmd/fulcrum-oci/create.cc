@@ -12,6 +12,7 @@ Result<runtime::CreateOptions> creation(Session& session, const Args& args) {
   options.id = args.positional[0];
   options.bundle = args.text("bundle", ".");
   options.console_socket = args.text("console-socket");
+  options.pidfd_socket = args.text("pidfd-socket");
   options.pid_file = args.text("pid-file");
   options.preserve_fds = static_cast<int>(TRY(args.number("preserve-fds", 0)));
   options.listen_fds = listen_fds();

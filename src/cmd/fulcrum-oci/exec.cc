@@ -73,6 +73,7 @@ Result<int> exec(Session& session, const Args& args) {
   const bool detach = args.flag("detach");
   runtime::ExecOptions options;
   options.console_socket = args.text("console-socket");
+  options.pidfd_socket = args.text("pidfd-socket");
   options.pid_file = args.text("pid-file");
   options.preserve_fds = static_cast<int>(TRY(args.number("preserve-fds", 0)));
   options.listen_fds = listen_fds();

@@ -186,7 +186,6 @@ Result<int> dispatch(Session& session, const Command& command, const std::vector
   if (command.max_args >= 0 && count > command.max_args) {
     return fail(Code::invalid_argument, "fulcrum-oci: \"{}\" requires a maximum of {} argument(s)", command.name, command.max_args);
   }
-  if (args.has("pidfd-socket")) return fail(Code::unimplemented, "--pidfd-socket is not supported");
   return command.action(session, args);
 }
 
