@@ -61,7 +61,7 @@ class Bundle:
         self.root = scratch / "state"
         self.id = "t-" + uuid.uuid4().hex[:12]
         self.config = base_config()
-        self.config["linux"]["cgroupsPath"] = f"/fulcrum-runtime-test/{self.id}"
+        self.config["linux"]["cgroupsPath"] = f"/fulcrum-runtime-test-{self.id}"
         self.hooks_log = scratch / "hooks.log"
 
     def oci(self, *args, **kwargs):
@@ -124,7 +124,7 @@ class Bundle:
             time.sleep(0.01)
 
     def cgroups(self):
-        return [p for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/fulcrum-runtime-test/{self.id}")]
+        return [p for p in pathlib.Path("/sys/fs/cgroup").glob(f"*/fulcrum-runtime-test-{self.id}")]
 
     def leftovers(self):
         """Kills and deletes; then names what should not be there any more."""
