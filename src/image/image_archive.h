@@ -52,6 +52,9 @@ struct LoadedImage {
 /// Stores every image of an archive; layers are kept byte for byte. Errors: invalid_argument, data_loss, resource_exhausted.
 [[nodiscard]] Result<std::vector<LoadedImage>> load_images(ImageStore& store, const LoadSpec& spec, const StopSource& stop);
 
+/// The same for an unpacked OCI layout or docker-archive: `folder` instead of spec.source.
+[[nodiscard]] Result<std::vector<LoadedImage>> load_folder(ImageStore& store, int folder, LoadSpec spec, const StopSource& stop);
+
 struct CommitSpec {
   std::optional<ImageId> base;  ///< the image under the upper folder; unset: none
   int upper = -1;               ///< the overlay upper folder; its container is stopped or paused

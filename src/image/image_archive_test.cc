@@ -91,6 +91,22 @@ TEST_F(ImageArchiveTest, SaveAndLoadKeepEveryByte) {
   EXPECT_EQ(other.content().list()->size(), store.content().list()->size());
 }
 
+TEST_F(ImageArchiveTest, LoadsAnUnpackedLayout) {
+  const auto id = import(make_tar({{.name = "a", .data = std::string(300'000, 'a')}}), "x:1").value();
+  // An archive is a tar like a layer is: unpacked, it is a layout folder.
+  const auto archive = save({"x:1"}).value();
+  const auto file = memory_file(archive);
+  auto folders = LayerStore::open(dir / "layouts").value();
+  const auto layout = folders.path(folders.unpack_new(file.get(), unpack, stop).value());
+  const auto folder = sys::open(layout, O_RDONLY | O_DIRECTORY).value();
+  const auto loaded = load_folder(other, folder.get(), {.unpack = unpack}, stop);
+  ASSERT_OK(loaded);
+  EXPECT_EQ(loaded->at(0).id, id);
+  EXPECT_EQ(other.inspect("x:1")->manifest, store.inspect("x:1")->manifest);
+  const auto empty = sys::open(dir / "layouts", O_RDONLY | O_DIRECTORY).value();
+  EXPECT_FALSE(load_folder(other, empty.get(), {.unpack = unpack}, stop));
+}
+
 TEST_F(ImageArchiveTest, AnIdIsSavedWithoutNames) {
   const auto id = import(make_tar({{.name = "a"}}), "x").value();
   const auto loaded = load(other, save({id.str()}).value()).value();
