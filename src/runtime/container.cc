@@ -97,7 +97,9 @@ Result<> Container::start() {
   TRY(sys::write_all(fifo->get(), "0"), "start");
   // Init closes its end by executing the program, or by dying: POLLERR on ours. Then `state` says running.
   TRY(wait_any(StopSource::never(), Deadline::in(kStartTimeout), {Interest{fifo->get(), 0}}), "start");
+  const auto failure = directory_.start_report();
   directory_.remove_start_fifo();
+  if (!failure.empty()) return fail(Code::failed_precondition, "unable to start container process: {}", failure);
   return run_poststart();
 }
 

@@ -210,7 +210,10 @@ Result<> Creation::plan() {
   init_.mounts.cgroups = layout_ ? &*layout_ : nullptr;
   init_.mounts.cgroup_path = state_.cgroup_path;
   init_.mounts.own_cgroup_namespace = spec_.linux->find_namespace("cgroup") != nullptr;
-  if (!run_) init_.fifo = TRY(directory_->make_start_fifo());
+  if (!run_) {
+    init_.fifo = TRY(directory_->make_start_fifo());
+    init_.report = TRY(directory_->make_start_report());
+  }
   return {};
 }
 
@@ -227,6 +230,7 @@ Result<> Creation::clone() {
       [&](const Error& error) { die(init_.common.sync, error); });
   init_.common.sync.close();
   init_.fifo.reset();
+  init_.report.reset();
   init_.common.console_socket.reset();
   init_.rootfs.overlay.reset();
   if (!launched) {

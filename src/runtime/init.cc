@@ -143,6 +143,10 @@ void die(const SyncSocket& sync, const Error& error) {
 
 void run_init(InitPlan& plan) {
   const auto done = init(plan);
+  if (plan.report.valid() && plan.common.sync.fd() < 0) {
+    const auto& text = done.error().message;
+    (void)!::write(plan.report.get(), text.data(), text.size());
+  }
   die(plan.common.sync, done.error());
 }
 

@@ -42,7 +42,8 @@ struct InitPlan {
   const SavedState* state = nullptr;  ///< for hooks
   RootfsPlan rootfs;
   MountContext mounts;
-  UniqueFd fifo;  ///< where `create` lets it wait; invalid: the runtime says Proceed (run)
+  UniqueFd report;  ///< with `fifo`: where init says why it could not go on after start
+  UniqueFd fifo;    ///< where `create` lets it wait; invalid: the runtime says Proceed (run)
   bool new_cgroup_namespace = false;
   bool new_time_namespace = false;
   bool new_network_namespace = false;

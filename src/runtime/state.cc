@@ -42,7 +42,8 @@ constexpr std::size_t kMaxIdLength = 1024;
 constexpr const char* kStateFile = "state.json";
 constexpr const char* kConfigFile = "config.json";
 constexpr const char* kFifo = "exec.fifo";
-constexpr const char* kFiles[] = {kStateFile, kConfigFile, kFifo, ".state.json", ".config.json"};
+constexpr const char* kReport = "start.error";
+constexpr const char* kFiles[] = {kStateFile, kConfigFile, kFifo, kReport, ".state.json", ".config.json"};
 
 bool id_character(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' || c == '+' || c == '-' || c == '.';
@@ -126,7 +127,16 @@ Result<std::optional<UniqueFd>> StateDirectory::open_start_fifo() const {
   return std::unexpected(std::move(fd).error());
 }
 
-void StateDirectory::remove_start_fifo() const { ::unlinkat(fd_.get(), kFifo, 0); }
+Result<UniqueFd> StateDirectory::make_start_report() const {
+  return sys::openat(fd_.get(), kReport, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW, 0600);
+}
+
+std::string StateDirectory::start_report() const { return sys::read_file_at(fd_.get(), kReport, 64 << 10).value_or(std::string()); }
+
+void StateDirectory::remove_start_fifo() const {
+  ::unlinkat(fd_.get(), kFifo, 0);
+  ::unlinkat(fd_.get(), kReport, 0);
+}
 
 Result<> StateDirectory::remove() const {
   for (const char* name : {kStateFile, kConfigFile}) ::unlinkat(fd_.get(), name, 0);

@@ -65,6 +65,9 @@ class StateDirectory {
 
   /// Makes exec.fifo and opens the end on which init waits: for reading and writing, so that a plain read blocks.
   [[nodiscard]] Result<UniqueFd> make_start_fifo() const;
+  /// Makes the file in which init says why it could not execute its program after it was started, and reads it.
+  [[nodiscard]] Result<UniqueFd> make_start_report() const;
+  [[nodiscard]] std::string start_report() const;
   /// Opens the end that starts. Nothing when nobody waits (any more).
   [[nodiscard]] Result<std::optional<UniqueFd>> open_start_fifo() const;
   void remove_start_fifo() const;

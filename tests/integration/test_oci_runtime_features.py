@@ -392,6 +392,20 @@ def test_a_failing_hook_ends_the_container(box, moment):
     assert f"error running {moment} hook #0" in error and "exit status 3" in error and "why" in error
 
 
+def test_start_reports_what_failed_after_create(box):
+    box.config["hooks"] = {"startContainer": [box.hook("echo why >&2; exit 3", env=["PATH=/bin"])]}
+    box.create("sleep", "1000")
+    failed = box.oci("start", box.id)
+    assert failed.returncode == 1 and "startContainer hook #0" in failed.stderr
+    box.wait_status("stopped")
+    box.ok("delete", box.id)
+    del box.config["hooks"]
+    (box.rootfs / "bin/junk").write_text("junk")
+    (box.rootfs / "bin/junk").chmod(0o755)
+    box.create("junk")
+    assert "Exec format error" in box.oci("start", box.id).stderr
+
+
 def test_hook_timeout(box):
     box.config["hooks"] = {"createRuntime": [box.hook("sleep 1000", timeout=1)]}
     assert "createRuntime hook #0" in box.refused("true")
