@@ -35,6 +35,7 @@ struct Intent {
   std::optional<Duration> stop_timeout;  ///< for the last stop
   bool remove_volumes = false;           ///< when deleting: anonymous volumes too
   bool by_user = false;                  ///< the last stop was asked for (unless-stopped does not restart it)
+  std::int64_t rebuilds = 0;             ///< grows when a change of spec wants a fresh file system: acted on as starts and stops are
   friend bool operator==(const Intent&, const Intent&) = default;
 };
 
@@ -99,7 +100,10 @@ struct WorkloadStatus {
   std::uint32_t restarts = 0;  ///< by policy
   std::optional<Time> started;
   std::optional<Time> finished;
-  std::optional<Time> restart_at;  ///< while restarting: when the back-off ends
+  std::optional<Time> restart_at;   ///< while restarting: when the back-off ends
+  std::optional<Duration> backoff;  ///< the last delay before a restart by policy; the next one is twice as long
+  std::optional<Time> kill_at;      ///< while stopping: when it is killed
+  std::int64_t rebuilds = 0;        ///< rebuilds carried out
   HealthStatus health;
   std::string image_id;
   std::vector<EndpointStatus> networks;

@@ -44,6 +44,7 @@ struct Schema<api::Intent> {
       optional("stopTimeout", &api::Intent::stop_timeout, "Timeout of the last stop."),
       optional("removeVolumes", &api::Intent::remove_volumes, "Anonymous volumes go too when it is deleted."),
       optional("byUser", &api::Intent::by_user, "The last stop was asked for."),
+      optional("rebuilds", &api::Intent::rebuilds, "How often a change of spec wanted a fresh file system."),
   };
 };
 
@@ -126,6 +127,9 @@ struct Schema<api::WorkloadStatus> {
       optional("started", &api::WorkloadStatus::started, "When the last run began."),
       optional("finished", &api::WorkloadStatus::finished, "When the last run ended."),
       optional("restartAt", &api::WorkloadStatus::restart_at, "When the back-off ends."),
+      optional("backoff", &api::WorkloadStatus::backoff, "The last delay before a restart by policy."),
+      optional("killAt", &api::WorkloadStatus::kill_at, "When it is killed, while stopping."),
+      optional("rebuilds", &api::WorkloadStatus::rebuilds, "Rebuilds carried out."),
       optional("health", &api::WorkloadStatus::health, "What the probes say."),
       optional("imageId", &api::WorkloadStatus::image_id, "The image that it runs."),
       optional("networks", &api::WorkloadStatus::networks, "Its addresses."),

@@ -1,0 +1,129 @@
+// The engine as its API servers see it: verbs on workloads. Each writes what is wanted into the store and waits until it is so; the
+// reconcilers do the work, whether anybody waits or not.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/wait.h"
+#include "control/health/health.h"
+#include "control/watcher.h"
+#include "control/workload/attachments.h"
+#include "control/workload/mounts.h"
+#include "control/workload/parts.h"
+#include "control/workload/reconciler.h"
+
+namespace fulcrum::control {
+
+/// What the engine is made of. Everything outlives it.
+struct EngineSetup {
+  store::Store& store;
+  const topology::Topologies& topologies;
+  sandbox::Sandbox& namespaces;  ///< the sandbox whose descriptors are watched
+  Images& images;
+  Networks& networks;
+  std::string data_dir;  ///< volumes lie below it
+  std::string run_dir;
+  std::vector<std::string> dns;
+  std::string boot_id;       ///< of the kernel: when it differs from the last time, the machine was restarted
+  const Clock& clock;        ///< of the day, for what is stored
+  const Clock& queue_clock;  ///< that never jumps, for delays
+};
+
+/// What changed in an apply().
+struct Applied {
+  std::string action;  ///< created, changed, unchanged
+  struct Change {
+    std::string path, from, to;  ///< JSON texts; empty: absent
+  };
+  std::vector<Change> changes;
+  api::Workload workload;
+};
+
+/// A request's bounds: the server's stop, its deadline, and the client's connection (an fd that is ready when the client left; -1: none).
+struct Call {
+  const StopSource& stop;
+  Deadline deadline;
+  Interest client{.fd = -1, .events = 0};
+};
+
+class Engine {
+ public:
+  explicit Engine(const EngineSetup& setup);
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Makes what is there equal to what is stored: networks, orphans, workloads that ended meanwhile. Then starts the threads.
+  [[nodiscard]] Result<> start();
+  /// Ends the threads. Workloads go on.
+  void stop();
+
+  Parts& parts() { return parts_; }
+  Objects& objects() { return objects_; }
+
+  /// Checks, stores and prepares (pulls the image); with `start` also starts. When it cannot be prepared nothing stays behind.
+  [[nodiscard]] Result<api::Workload> create(api::WorkloadSpec spec, bool start, const Call& call);
+  /// Makes or changes the workload of that name so that it is as declared. What can be changed while it runs is; for the rest it is
+  /// stopped, and begins anew with a fresh file system and the same volumes. With `dry_run` only says what would change.
+  [[nodiscard]] Result<Applied> apply(api::WorkloadSpec spec, bool dry_run, const Call& call);
+  /// Errors: failed_precondition with the reason when it could not be started.
+  [[nodiscard]] Result<api::Workload> start(const std::string& reference, const Call& call);
+  /// Starts it so far that clients can be attached, calls `attach`, and lets it run. When it runs already, `attach` is called at once.
+  /// An error before `attach` was called is that of the start.
+  [[nodiscard]] Result<> start_attached(const std::string& reference, const Call& call,
+                                        const std::function<Result<>(const api::Workload&)>& attach);
+  [[nodiscard]] Result<api::Workload> stop(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,
+                                           const Call& call);
+  [[nodiscard]] Result<api::Workload> restart(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,
+                                              const Call& call);
+  /// Errors: failed_precondition when it does not run.
+  [[nodiscard]] Result<api::Workload> kill(const std::string& reference, const std::string& signal);
+  [[nodiscard]] Result<api::Workload> pause(const std::string& reference, const Call& call);
+  [[nodiscard]] Result<api::Workload> resume(const std::string& reference, const Call& call);
+  /// Errors: failed_precondition when it runs and `force` is not given.
+  [[nodiscard]] Result<> remove(const std::string& reference, bool force, bool volumes, const Call& call);
+  [[nodiscard]] Result<api::Workload> rename(const std::string& reference, const std::string& name);
+  /// Replaces limits and restart policy.
+  [[nodiscard]] Result<api::Workload> update(const std::string& reference, const std::function<Result<>(api::WorkloadSpec&)>& change,
+                                             const Call& call);
+  [[nodiscard]] Result<> connect(const std::string& network, const std::string& reference, api::NetworkAttachment attachment,
+                                 const Call& call);
+  [[nodiscard]] Result<> disconnect(const std::string& network, const std::string& reference, const Call& call);
+
+  /// Waits until `done` says so: it is asked with every version of the record from now on, none left out, and at the end with
+  /// removed = true. Errors: cancelled, deadline_exceeded, unavailable when the client left.
+  using Condition = std::function<bool(const api::Workload& workload, bool removed)>;
+  [[nodiscard]] Result<api::Workload> wait(const std::string& uid, const Call& call, const Condition& done);
+  /// stopped, next-exit, removed, running, healthy. Errors also: invalid_argument.
+  [[nodiscard]] Result<api::Workload> wait_condition(const std::string& reference, const std::string& condition, const Call& call);
+
+  sandbox::Sandbox& sandbox(const api::Workload& workload) const { return parts_.topologies.of(workload.spec.topology).sandbox(); }
+
+ private:
+  struct Threads;
+  Result<api::Workload> change(const std::string& reference, const std::function<Result<bool>(Edit&)>& change);
+  Result<api::Workload> store_new(api::WorkloadSpec spec, bool start);
+  Result<api::Workload> wait_started(const api::Workload& workload, const Call& call);
+
+  sandbox::Sandbox& namespaces_;
+  Networks& networks_;
+  std::string boot_id_;
+  Objects objects_;
+  volume::LocalVolumes volumes_;
+  ImageConfigs configs_;
+  WorkQueue queue_;
+  WorkQueue health_queue_;
+  Pulls pulls_;
+  StartGates gates_;
+  Parts parts_;
+  std::unique_ptr<Threads> threads_;
+};
+
+/// What a failed workload's error is, for whoever asked for it to run.
+Error failure(const api::Workload& workload);
+
+}  // namespace fulcrum::control
