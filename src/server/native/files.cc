@@ -1,0 +1,141 @@
+// Files in and out of a workload: stat and archive (cp), changes, export, commit. Everything is relative to the sandbox's root descriptor.
+#include <sys/stat.h>
+
+#include <boost/json.hpp>
+
+#include "base/sys.h"
+#include "control/lifecycle.h"
+#include "image/diff.h"
+#include "image/image_archive.h"
+#include "server/native/archive.h"
+#include "server/native/support.h"
+
+namespace fulcrum::server::native {
+
+namespace {
+
+using http::Request;
+using http::ResponseWriter;
+
+Result<UniqueFd> root_of(Api& api, const api::Workload& workload) {
+  auto root = api.engine.sandbox(workload).root(WorkloadId(workload.metadata.uid));
+  if (!root && root.error().code == Code::not_found)
+    return fail(Code::failed_precondition, "workload {} has no file system yet: it never ran", workload.spec.name);
+  return root;
+}
+
+Result<std::string> path_parameter(const http::Query& query) {
+  const std::string path(query.get_or("path", ""));
+  if (path.empty()) return fail(Code::invalid_argument, "query: path is required");
+  if (path.size() > 4095) return fail(Code::invalid_argument, "query: path is longer than 4095 bytes");
+  return path;
+}
+
+Result<> stat(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {"path", "follow"}));
+  const auto path = TRY(path_parameter(request.query()));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto root = TRY(root_of(api, workload));
+  return response.send_json(200, TRY(path_stat_json(root.get(), path, TRY(request.query().boolean("follow", false)))));
+}
+
+Result<> get_archive(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {"path", "follow"}));
+  const auto path = TRY(path_parameter(request.query()));
+  const bool follow = TRY(request.query().boolean("follow", false));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto root = TRY(root_of(api, workload));
+  response.headers().set("X-Fulcrum-Path-Stat", TRY(path_stat_json(root.get(), path, follow)));
+  const auto begin = [&]() -> Result<> { return response.begin(200, "application/x-tar"); };
+  return read_archive(root.get(), path, follow, begin, [&](std::string_view data) { return response.write(data); });
+}
+
+Result<> put_archive(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {"path", "noOverwriteDirNonDir", "copyOwner"}));
+  const auto path = TRY(path_parameter(request.query()));
+  const bool strict = TRY(request.query().boolean("noOverwriteDirNonDir", false));
+  const bool owner = TRY(request.query().boolean("copyOwner", true));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto root = TRY(root_of(api, workload));
+  TRY(write_archive(root.get(), path, {.no_overwrite_dir_non_dir = strict, .keep_owner = owner},
+                    [&](char* data, std::size_t size) { return request.body().read(data, size); }));
+  return response.send_empty(204);
+}
+
+Result<> changes(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {}));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto upper = TRY(api.engine.sandbox(workload).upper(WorkloadId(workload.metadata.uid)));
+  const auto image = TRY(api.images.resolve(workload.status.image_id));
+  const auto fd = TRY(sys::open(upper, O_RDONLY | O_DIRECTORY));
+  boost::json::array items;
+  for (const auto& change : TRY(image::list_changes(fd.get(), image.layer_dirs, request.stop())))
+    items.push_back({{"kind", std::string(1, static_cast<char>(change.kind))}, {"path", change.path}});
+  return response.send_json(200, boost::json::serialize(boost::json::object{{"items", std::move(items)}}));
+}
+
+Result<> export_tree(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {}));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto root = TRY(root_of(api, workload));
+  const auto directory = TRY(sys::openat(root.get(), ".", O_RDONLY | O_DIRECTORY));
+  TRY(response.begin(200, "application/x-tar"));
+  return image::write_tree(directory.get(), [&](std::string_view data) { return response.write(data); }, {}, request.stop());
+}
+
+/// Pauses a running workload while its files are read, when asked to.
+class Pause {
+ public:
+  static Result<Pause> hold(Api& api, const api::Workload& workload, bool wanted) {
+    Pause pause(api, workload);
+    if (!wanted || workload.status.phase != api::Phase::running) return pause;
+    TRY(api.engine.sandbox(workload).pause(WorkloadId(workload.metadata.uid)));
+    pause.paused_ = true;
+    return pause;
+  }
+  Pause(Pause&& other) noexcept : api_(other.api_), workload_(other.workload_), paused_(std::exchange(other.paused_, false)) {}
+  ~Pause() {
+    if (paused_) (void)api_.engine.sandbox(workload_).resume(WorkloadId(workload_.metadata.uid));  // the reconciler does it otherwise
+  }
+
+ private:
+  Pause(Api& api, const api::Workload& workload) : api_(api), workload_(workload) {}
+  Api& api_;
+  const api::Workload& workload_;
+  bool paused_ = false;
+};
+
+Result<> commit(Api& api, Request& request, ResponseWriter& response) {
+  const auto& query = request.query();
+  TRY(only(query, {"reference", "author", "message", "change", "pause"}));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto upper = TRY(api.engine.sandbox(workload).upper(WorkloadId(workload.metadata.uid)));
+  const auto fd = TRY(sys::open(upper, O_RDONLY | O_DIRECTORY));
+  image::CommitSpec spec{.base = image::ImageId(workload.status.image_id),
+                         .upper = fd.get(),
+                         .changes = query.all("change"),
+                         .author = std::string(query.get_or("author", "")),
+                         .message = std::string(query.get_or("message", ""))};
+  if (const auto reference = query.get("reference"); reference && !reference->empty())
+    spec.tags.push_back(TRY(image::Reference::parse(*reference)));
+  const auto paused = TRY(Pause::hold(api, workload, TRY(query.boolean("pause", true))));
+  const auto id = TRY(image::commit_image(api.images, spec, request.stop()));
+  TRY(api.engine.objects().record({api.engine.objects().event(workload, "commit", {{"imageId", id.str()}})}));
+  return response.send_json(201, fmt::format(R"({{"id":"{}"}})", id.str()));
+}
+
+}  // namespace
+
+void add_file_routes(http::Router& router, Api& api) {
+  const auto on = [&](std::string_view method, std::string_view path, auto handler, http::RouteOptions options = {}) {
+    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); }, options);
+  };
+  on("GET", "/v1/workloads/{name}/stat", stat);
+  on("GET", "/v1/workloads/{name}/archive", get_archive);
+  on("PUT", "/v1/workloads/{name}/archive", put_archive, {.max_body = std::size_t{64} << 30});
+  on("GET", "/v1/workloads/{name}/changes", changes);
+  on("GET", "/v1/workloads/{name}/export", export_tree);
+  on("POST", "/v1/workloads/{name}/commit", commit);
+}
+
+}  // namespace fulcrum::server::native

@@ -1,0 +1,139 @@
+// Attach and exec: the client's connection goes to the sandbox, which speaks the frames of docs/streams.md itself.
+#include <sys/socket.h>
+
+#include "base/sys.h"
+#include "control/lifecycle.h"
+#include "sandbox/stream/frame.h"
+#include "server/native/support.h"
+
+namespace fulcrum::server::native {
+
+namespace {
+
+using http::Request;
+using http::ResponseWriter;
+
+constexpr std::string_view kProtocol = "fulcrum-stream";
+constexpr std::string_view kType = "application/vnd.fulcrum.stream";
+
+Result<> require_upgrade(const Request& request) {
+  if (request.headers().has_token("Upgrade", kProtocol)) return {};
+  return fail(Code::invalid_argument, "this call takes the connection over: send Connection: Upgrade and Upgrade: {}", kProtocol);
+}
+
+/// What could not be said by a status any more is said by the last frame.
+void send_error_frame(int fd, const Error& error) {
+  const auto frame = sandbox::make_frame(
+      sandbox::FrameType::error, fmt::format(R"({{"code":"{}","message":{}}})", to_string(error.code), http::json_quote(error.message)));
+  [[maybe_unused]] const auto sent = ::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+}
+
+/// Takes the connection over and gives it to `give`, which keeps it or fails; after the upgrade failures are frames.
+template <class Give>
+Result<> hand_over(ResponseWriter& response, sandbox::StreamFormat format, Give give) {
+  auto taken = TRY(response.upgrade(kProtocol, kType));
+  auto fd = TRY(taken.stream->release());
+  format.early = std::move(taken.early);
+  const auto spare = TRY(sys::duplicate(fd.get()));
+  if (const auto given = give(std::move(fd), format); !given) send_error_frame(spare.get(), given.error());
+  return {};
+}
+
+Result<> attach(Api& api, Request& request, ResponseWriter& response) {
+  const auto& query = request.query();
+  TRY(only(query, {"start", "stdin", "stdout", "stderr", "logs", "detachKeys"}));
+  TRY(require_upgrade(request));
+  const sandbox::StreamFormat format{.stdin_open = TRY(query.boolean("stdin", false)),
+                                     .stdout_open = TRY(query.boolean("stdout", true)),
+                                     .stderr_open = TRY(query.boolean("stderr", true)),
+                                     .logs = TRY(query.boolean("logs", false)),
+                                     .detach_keys = std::string(query.get_or("detachKeys", "ctrl-p,ctrl-q"))};
+  const auto give = [&](const api::Workload& workload) -> Result<> {
+    return hand_over(response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) {
+      return api.engine.sandbox(workload).attach(WorkloadId(workload.metadata.uid), std::move(fd), f);
+    });
+  };
+  if (TRY(query.boolean("start", false))) {
+    const auto started = api.engine.start_attached(request.param("name"), call_of(request, response), give);
+    if (!started && !response.begun()) {
+      const auto found = api.engine.objects().find(request.param("name"));
+      if (found && found->status.exit_code) response.headers().set("X-Fulcrum-Exit-Code", fmt::format("{}", *found->status.exit_code));
+    }
+    return started;
+  }
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  if (!control::is_active(workload.status.phase)) return fail(Code::failed_precondition, "workload {} does not run", workload.spec.name);
+  return give(workload);
+}
+
+Result<std::pair<std::uint16_t, std::uint16_t>> window(const http::Query& query) {
+  TRY(only(query, {"height", "width"}));
+  const auto height = TRY(query.integer("height", 0, 0, 65535));
+  const auto width = TRY(query.integer("width", 0, 0, 65535));
+  return std::pair(static_cast<std::uint16_t>(height), static_cast<std::uint16_t>(width));
+}
+
+Result<> resize(Api& api, Request& request, ResponseWriter& response) {
+  const auto [height, width] = TRY(window(request.query()));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  TRY(api.engine.sandbox(workload).resize(WorkloadId(workload.metadata.uid), height, width));
+  return response.send_empty(204);
+}
+
+Result<> exec(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {}));
+  const auto spec = TRY(api::from_json<api::ExecSpec>(TRY(request.read_body())));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  if (workload.status.phase == api::Phase::paused)
+    return fail(Code::failed_precondition, "workload {} is paused; resume it first", workload.spec.name);
+  if (!control::is_active(workload.status.phase)) return fail(Code::failed_precondition, "workload {} does not run", workload.spec.name);
+  if (!spec.detach) TRY(require_upgrade(request));
+  const WorkloadId id(workload.metadata.uid);
+  const auto exec_id = sys::random_hex(32);
+  auto& sandbox = api.engine.sandbox(workload);
+  const sandbox::StreamFormat format{.stdin_open = spec.stdin_open,
+                                     .stdout_open = spec.stdout_open,
+                                     .stderr_open = spec.stderr_open,
+                                     .detach_keys = spec.detach_keys.empty() ? "ctrl-p,ctrl-q" : spec.detach_keys};
+  TRY(api.engine.objects().record({api.engine.objects().event(workload, "exec_start", {{"execId", exec_id}})}));
+  if (spec.detach) {
+    TRY(sandbox.exec(id, exec_id, spec, UniqueFd(), format));
+    return response.send_json(201, fmt::format(R"({{"id":"{}"}})", exec_id));
+  }
+  response.headers().set("X-Fulcrum-Exec-Id", exec_id);
+  return hand_over(response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) -> Result<> {
+    TRY(sandbox.exec(id, exec_id, spec, std::move(fd), f));
+    return {};
+  });
+}
+
+Result<> exec_state(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {}));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  const auto state = TRY(api.engine.sandbox(workload).exec_state(WorkloadId(workload.metadata.uid), request.param("id")));
+  const auto exit_code = state.exit_code ? fmt::format("{}", *state.exit_code) : std::string("null");
+  return response.send_json(200, fmt::format(R"({{"id":{},"pid":{},"running":{},"exitCode":{}}})", http::json_quote(state.id), state.pid,
+                                             state.running, exit_code));
+}
+
+Result<> exec_resize(Api& api, Request& request, ResponseWriter& response) {
+  const auto [height, width] = TRY(window(request.query()));
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  TRY(api.engine.sandbox(workload).exec_resize(WorkloadId(workload.metadata.uid), request.param("id"), height, width));
+  return response.send_empty(204);
+}
+
+}  // namespace
+
+void add_stream_routes(http::Router& router, Api& api) {
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
+    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
+  };
+  on("POST", "/v1/workloads/{name}/attach", attach);
+  on("POST", "/v1/workloads/{name}/resize", resize);
+  on("POST", "/v1/workloads/{name}/exec", exec);
+  on("GET", "/v1/workloads/{name}/exec/{id}", exec_state);
+  on("POST", "/v1/workloads/{name}/exec/{id}/resize", exec_resize);
+}
+
+}  // namespace fulcrum::server::native

@@ -1,0 +1,37 @@
+// What handlers share: strict queries, bodies, bounds, lists.
+#pragma once
+
+#include <initializer_list>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "api/workload/codec.h"
+#include "control/engine.h"
+#include "http/server.h"
+#include "server/native/api.h"
+
+namespace fulcrum::server::native {
+
+/// invalid_argument that names the first parameter that is not among `names`.
+[[nodiscard]] Result<> only(const http::Query& query, std::initializer_list<std::string_view> names);
+/// RFC 3339, seconds since the epoch, or a duration that means "ago". Nothing when it is absent.
+[[nodiscard]] Result<std::optional<Time>> time_parameter(const http::Query& query, std::string_view name, Time now);
+/// "10s", or seconds as a plain number. Nothing when it is absent.
+[[nodiscard]] Result<std::optional<Duration>> duration_parameter(const http::Query& query, std::string_view name);
+/// The bounds of a request that waits for the engine: as long as the client stays.
+control::Call call_of(const http::Request& request, const http::ResponseWriter& response);
+/// {"items":[…],"revision":N}
+template <class T>
+std::string list_json(const std::vector<T>& items, std::int64_t revision) {
+  std::string json = "{\"items\":[";
+  for (std::size_t i = 0; i < items.size(); ++i) json += (i == 0 ? "" : ",") + api::to_json(items[i]);
+  return json + fmt::format("],\"revision\":{}}}", revision);
+}
+/// "key=value" or "key" as `label` parameters say, all of which must hold.
+bool labels_match(const std::map<std::string, std::string>& labels, const std::vector<std::string>& wanted);
+/// Repeated objects of the store, one for each change, until the client leaves.
+[[nodiscard]] Result<> follow(store::Watch& watch, const http::Request& request, http::ResponseWriter& response,
+                              const std::function<Result<>(const store::Event&)>& tell);
+
+}  // namespace fulcrum::server::native

@@ -1,0 +1,79 @@
+// The engine itself.
+#include <boost/json.hpp>
+
+#include "control/lifecycle.h"
+#include "control/plan.h"
+#include "server/native/support.h"
+
+namespace fulcrum::server::native {
+
+namespace json = boost::json;
+
+namespace {
+
+using http::Request;
+using http::ResponseWriter;
+
+Result<> ping(Api&, Request&, ResponseWriter& response) { return response.send_json(200, "{}"); }
+Result<> version(Api& api, Request&, ResponseWriter& response) { return response.send_json(200, api.version); }
+Result<> capabilities(Api& api, Request&, ResponseWriter& response) { return response.send_json(200, api.topologies.capabilities_json()); }
+
+Result<> info(Api& api, Request&, ResponseWriter& response) {
+  auto object = json::parse(api.info).get_object();
+  std::int64_t running = 0, paused = 0, stopped = 0;
+  for (const auto& workload : TRY(api.engine.objects().workloads()).items) {
+    if (workload.status.phase == api::Phase::paused) {
+      ++paused;
+    } else if (control::is_active(workload.status.phase)) {
+      ++running;
+    } else {
+      ++stopped;
+    }
+  }
+  object["workloads"] = json::object{{"running", running}, {"paused", paused}, {"stopped", stopped}};
+  object["images"] = TRY(api.images.list()).size();
+  return response.send_json(200, json::serialize(object));
+}
+
+/// Stopped workloads, unused networks, images without a name.
+Result<> prune(Api& api, Request& request, ResponseWriter& response) {
+  TRY(only(request.query(), {"all", "volumes"}));
+  const bool all = TRY(request.query().boolean("all", false));
+  const bool volumes = TRY(request.query().boolean("volumes", false));
+  const auto call = call_of(request, response);
+  json::array workloads, networks, dropped_volumes;
+  for (const auto& w : TRY(api.engine.objects().workloads()).items) {
+    if (w.status.phase != api::Phase::stopped && w.status.phase != api::Phase::failed && w.status.phase != api::Phase::created) continue;
+    const auto removed = api.engine.remove(w.metadata.uid, false, volumes, call);
+    if (removed) workloads.emplace_back(w.spec.name);
+  }
+  for (const auto& n : TRY(api.engine.objects().list<api::Network>(control::kNetworks)).items)
+    if (n.spec.name != control::kDefaultNetwork && control::remove_network(api.engine.parts(), n.spec.name))
+      networks.emplace_back(n.spec.name);
+  if (volumes)
+    for (const auto& v : TRY(api.engine.objects().list<api::Volume>(control::kVolumes)).items)
+      if (v.anonymous && control::remove_volume(api.engine.parts(), v.spec.name)) dropped_volumes.emplace_back(v.spec.name);
+  const auto images = TRY(api.images.prune(all));
+  json::array deleted;
+  for (const auto& id : images.deleted) deleted.emplace_back(id.str());
+  return response.send_json(200, json::serialize(json::object{{"workloads", std::move(workloads)},
+                                                              {"networks", std::move(networks)},
+                                                              {"volumes", std::move(dropped_volumes)},
+                                                              {"images", std::move(deleted)},
+                                                              {"bytes", images.bytes}}));
+}
+
+}  // namespace
+
+void add_system_routes(http::Router& router, Api& api) {
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
+    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
+  };
+  on("GET", "/v1/ping", ping);
+  on("GET", "/v1/version", version);
+  on("GET", "/v1/info", info);
+  on("GET", "/v1/capabilities", capabilities);
+  on("POST", "/v1/prune", prune);
+}
+
+}  // namespace fulcrum::server::native
