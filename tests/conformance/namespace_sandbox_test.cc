@@ -224,6 +224,27 @@ TEST_F(NamespaceSandboxTest, ExecHasUserEnvironmentFolderAndInput) {
   EXPECT_THAT(sandbox().exec(id, "../e4", {.command = {{"true"}}}, UniqueFd(), {}), ErrorIs(Code::invalid_argument));
 }
 
+TEST_F(NamespaceSandboxTest, ADetachedExecMayPrintAndIsRemembered) {
+  auto plan = shell("w1", "mkfifo /tmp/go; echo up; read x");
+  plan.spec.stdin_open = true;
+  const auto id = begin(plan);
+  await_log(id, "up");
+  const auto begun = sandbox().exec(id, "e1",
+                                    {.command = {{"sh", "-c",
+                                                  "read x < /tmp/go; i=0; while [ $i -lt 2000 ]; do echo "
+                                                  "0123456789012345678901234567890123456789 >&2; i=$((i+1)); done; exit 6"}}},
+                                    UniqueFd(), {});
+  ASSERT_OK(begun);
+  EXPECT_TRUE(sandbox().exec_state(id, "e1")->running);
+  ASSERT_OK(sandbox().exec(id, "e2", {.command = {{"sh", "-c", "echo go > /tmp/go"}}}, UniqueFd(), {}));
+  const auto deadline = Deadline::in(std::chrono::seconds(20));
+  while (sandbox().exec_state(id, "e1")->running) {
+    ASSERT_FALSE(deadline.passed());
+    ASSERT_TRUE(wait_until(StopSource::never(), Deadline::in(std::chrono::milliseconds(5))));
+  }
+  EXPECT_EQ(sandbox().exec_state(id, "e1")->exit_code, 6);
+}
+
 TEST_F(NamespaceSandboxTest, ExecWithATerminalIsSignalledAndResized) {
   const auto id = begin(shell("w1", "sleep 1000"));
   auto client = make_client();

@@ -121,7 +121,7 @@ Result<> Shim::begin_exec(std::uint64_t connection, const Request& request, std:
     }));
     words.insert(words.end(), {"--console-socket", exec.console->path()});
   } else {
-    ends = TRY(exec.streams->make_pipes(input, client));
+    ends = TRY(exec.streams->make_pipes(input));  // without a client what it prints is read all the same, and dropped
   }
   words.push_back(options_.id);
   helpers_.push_back(

@@ -121,7 +121,7 @@ Result<> Shim::create() {
                                          [this](UniqueFd master) { (void)streams_.take_terminal(std::move(master), options_.input); }));
     words.insert(words.end(), {"--console-socket", console_->path()});
   } else {
-    ends = TRY(streams_.make_pipes(options_.input, true));
+    ends = TRY(streams_.make_pipes(options_.input));
   }
   words.push_back(options_.id);
   helpers_.push_back(TRY(Helper::start(loop_, runtime_command(std::move(words)), options_.tty ? nullptr : &ends,

@@ -38,7 +38,7 @@ Streams::~Streams() {
   }
 }
 
-Result<ChildEnds> Streams::make_pipes(bool input, bool output) {
+Result<ChildEnds> Streams::make_pipes(bool input) {
   ChildEnds ends;
   if (input) {
     auto pipe = TRY(sys::pipe());
@@ -47,7 +47,6 @@ Result<ChildEnds> Streams::make_pipes(bool input, bool output) {
     ends.in = std::move(pipe.read);
     input_allowed_ = true;
   }
-  if (!output) return ends;
   for (const auto stream : {Stream::output, Stream::error}) {
     auto pipe = TRY(sys::pipe());
     TRY(sys::set_nonblocking(pipe.read.get(), true));

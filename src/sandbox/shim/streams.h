@@ -31,8 +31,8 @@ class Streams final : public ClientOwner {
   Streams& operator=(const Streams&) = delete;
   ~Streams() override;
 
-  /// Makes pipes. Without `input` standard input is /dev/null; without `output` nothing is kept of what it prints.
-  [[nodiscard]] Result<ChildEnds> make_pipes(bool input, bool output);
+  /// Makes pipes. Without `input` standard input is /dev/null.
+  [[nodiscard]] Result<ChildEnds> make_pipes(bool input);
   /// Takes the terminal that the runtime made.
   [[nodiscard]] Result<> take_terminal(UniqueFd master, bool input);
   /// Begins to pump. Before it, what is in the error pipe can be had with take_error_text().
