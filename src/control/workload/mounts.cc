@@ -11,6 +11,13 @@ namespace fulcrum::control {
 
 namespace {
 
+/// The same for the same workload and target however often it is asked: a crash before it was written down makes no second volume.
+std::string anonymous_name(const std::string& uid, std::string_view target) {
+  std::uint64_t hash = 14695981039346656037ULL;  // FNV-1a
+  for (const char c : target) hash = (hash ^ static_cast<unsigned char>(c)) * 1099511628211ULL;
+  return fmt::format("{}{:016x}", uid.substr(0, 48), hash);
+}
+
 const api::MountStatus* find_target(const std::vector<api::MountStatus>& mounts, const std::string& target) {
   const auto it = std::find_if(mounts.begin(), mounts.end(), [&](const auto& m) { return m.target == target; });
   return it == mounts.end() ? nullptr : &*it;
@@ -22,9 +29,9 @@ Result<api::MountStatus> resolve_volume(const Parts& parts, const api::Workload&
   const auto* before = find_target(kept, mount.target);
   const bool anonymous = mount.source.empty();
   std::string name = mount.source;
-  if (anonymous) name = before != nullptr && before->anonymous ? before->name : new_uid();
+  if (anonymous) name = before != nullptr && before->anonymous ? before->name : anonymous_name(workload.metadata.uid, mount.target);
   api::VolumeSpec spec{.name = name, .options = mount.driver_options, .labels = mount.labels};
-  if (anonymous) spec.labels["fulcrum.anonymous"] = workload.metadata.uid;
+  if (anonymous) spec.labels[std::string(kAnonymousLabel)] = workload.metadata.uid;
   const auto volume = TRY(ensure_volume(parts, spec, anonymous, false), "volume for {}", mount.target);
   return api::MountStatus{.type = "volume",
                           .name = name,

@@ -8,6 +8,9 @@
 
 namespace fulcrum::control {
 
+/// On anonymous volumes: the uid of the workload that they were made for.
+inline constexpr std::string_view kAnonymousLabel = "fulcrum.anonymous";
+
 /// Decides which volume stands at which target, anonymous ones included (those of the image too), and makes the volumes that are missing.
 /// What was decided before (`workload.status.mounts`) stays. Returns the mounts to be shown and kept in the status; nothing is shown
 /// that was not stored: a caller stores the result before a sandbox uses it.

@@ -88,9 +88,13 @@ Result<> WorkloadReconciler::remove(const Workload& workload) {
   TRY(remove_files(parts_, uid));
   parts_.pulls.forget(workload_key(uid));
   std::vector<std::string> volumes;
-  if (workload.intent.remove_volumes)
-    for (const auto& mount : workload.status.mounts)
-      if (mount.anonymous) volumes.push_back(mount.name);
+  if (workload.intent.remove_volumes) {
+    const auto all = TRY(parts_.objects.list<api::Volume>(kVolumes));
+    for (const auto& volume : all.items) {
+      const auto owner = volume.spec.labels.find(std::string(kAnonymousLabel));
+      if (volume.anonymous && owner != volume.spec.labels.end() && owner->second == uid) volumes.push_back(volume.spec.name);
+    }
+  }
   TRY(parts_.objects.edit(uid, [&](Edit& edit) -> Result<bool> {
     forget_endpoints(edit, "");
     edit.remove = true;
