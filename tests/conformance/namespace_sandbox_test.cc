@@ -344,6 +344,11 @@ TEST_F(NamespaceSandboxTest, WhatCannotBeHadIsNamed) {
   for (const auto& violation : found) paths += violation.path + " ";
   EXPECT_EQ(paths, "namespaces.pid security.sysctls.vm.swappiness security.capAdd ");
   EXPECT_TRUE(sandbox().unsupported({}).empty());
+  spec = {};
+  spec.namespaces.ipc = "shareable";
+  spec.resources.shm_size = Size{1 << 20};
+  ASSERT_EQ(sandbox().unsupported(spec).size(), 1U);
+  EXPECT_EQ(sandbox().unsupported(spec)[0].path, "resources.shmSize");
 }
 
 }  // namespace

@@ -98,6 +98,10 @@ void check_namespaces(const api::WorkloadSpec& spec, schema::Violations& out) {
   check("namespaces.ipc", spec.namespaces.ipc, {"", "private", "host", "shareable", "none"}, true);
   check("namespaces.uts", spec.namespaces.uts, {"", "private", "host"}, false);
   check("namespaces.cgroup", spec.namespaces.cgroup, {"", "private", "host"}, false);
+  if (spec.resources.shm_size && (spec.namespaces.ipc == "host" || spec.namespaces.ipc == "none" || spec.namespaces.ipc == "shareable" ||
+                                  joins(spec.namespaces.ipc))) {
+    out.push_back({"resources.shmSize", "needs namespaces.ipc: private, where /dev/shm is the workload's own"});
+  }
   if (spec.namespaces.uts == "host" && (!spec.hostname.empty() || !spec.domainname.empty())) {
     out.push_back({"hostname", "cannot be set with namespaces.uts: host"});
   }
