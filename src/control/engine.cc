@@ -93,6 +93,15 @@ Error failure(const api::Workload& workload) {
   return {code, workload.status.message.empty() ? "workload " + workload.spec.name + " could not be started" : workload.status.message};
 }
 
+namespace {
+
+Error failed_start(const api::Workload& workload, const Call& call) {
+  if (call.exit_code != nullptr) *call.exit_code = workload.status.exit_code.value_or(125);
+  return failure(workload);
+}
+
+}  // namespace
+
 Result<api::Workload> Engine::wait(const std::string& uid, const Call& call, const Condition& done) {
   const auto key = workload_key(uid);
   const auto listing = TRY(objects_.store().list(key, {.limit = 1}));
@@ -160,7 +169,7 @@ Result<api::Workload> Engine::wait_started(const api::Workload& workload, const 
     if (w.intent.state == "stopped") return true;  // somebody else stopped it meanwhile
     return w.status.starts >= starts && w.status.phase != Phase::starting && w.status.phase != Phase::created;
   }));
-  if (after.status.phase == Phase::failed) return std::unexpected(failure(after));
+  if (after.status.phase == Phase::failed) return std::unexpected(failed_start(after, call));
   return after;
 }
 
@@ -250,7 +259,7 @@ Result<> Engine::start_attached(const std::string& reference, const Call& call,
     for (const auto& event : TRY(watch->next())) {
       const auto w = TRY(decode_workload(event.record));
       if (event.type == store::Event::Type::removed) return fail(Code::not_found, "workload {} was removed", w.spec.name);
-      if (w.status.phase == Phase::failed && w.status.starts >= asked.intent.starts) return std::unexpected(failure(w));
+      if (w.status.phase == Phase::failed && w.status.starts >= asked.intent.starts) return std::unexpected(failed_start(w, call));
       if (w.intent.state == "stopped") return fail(Code::failed_precondition, "workload {} was stopped meanwhile", w.spec.name);
     }
   }

@@ -48,6 +48,7 @@ struct Call {
   const StopSource& stop;
   Deadline deadline;
   Interest client{.fd = -1, .events = 0};
+  int* exit_code = nullptr;  ///< set when a start fails: 127, 126 or 125, for who passes it on
 };
 
 class Engine {

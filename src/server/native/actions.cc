@@ -12,13 +12,6 @@ namespace {
 using http::Request;
 using http::ResponseWriter;
 
-/// An error of a start tells the exit code that the workload's own program would have had: 125, 126 or 127.
-void tell_exit_code(Api& api, const Request& request, ResponseWriter& response) {
-  const auto found = api.engine.objects().find(request.param("name"));
-  if (found && found->status.phase == api::Phase::failed && found->status.exit_code)
-    response.headers().set("X-Fulcrum-Exit-Code", fmt::format("{}", *found->status.exit_code));
-}
-
 Result<> answer(ResponseWriter& response, const Result<api::Workload>& workload) {
   if (!workload) return std::unexpected(workload.error());
   return response.send_json(200, api::to_json(*workload));
@@ -26,8 +19,9 @@ Result<> answer(ResponseWriter& response, const Result<api::Workload>& workload)
 
 Result<> start(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
-  const auto started = api.engine.start(request.param("name"), call_of(request, response));
-  if (!started) tell_exit_code(api, request, response);
+  StartCall call(request, response);
+  const auto started = api.engine.start(request.param("name"), call);
+  if (!started) call.tell_exit_code();
   return answer(response, started);
 }
 
@@ -39,9 +33,10 @@ Result<> stop(Api& api, Request& request, ResponseWriter& response) {
 
 Result<> restart(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"timeout", "signal"}));
+  StartCall call(request, response);
   const auto restarted = api.engine.restart(request.param("name"), std::string(request.query().get_or("signal", "")),
-                                            TRY(duration_parameter(request.query(), "timeout")), call_of(request, response));
-  if (!restarted) tell_exit_code(api, request, response);
+                                            TRY(duration_parameter(request.query(), "timeout")), call);
+  if (!restarted) call.tell_exit_code();
   return answer(response, restarted);
 }
 
@@ -94,8 +89,7 @@ Result<> rename(Api& api, Request& request, ResponseWriter& response) {
 
 void add_action_routes(http::Router& router, Api& api) {
   const auto on = [&](std::string_view verb, auto handler) {
-    router.add("POST", fmt::format("/v1/workloads/{{name}}/{}", verb),
-               [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
+    router.add("POST", fmt::format("/v1/workloads/{{name}}/{}", verb), bind(api, handler));
   };
   on("start", start);
   on("stop", stop);

@@ -118,7 +118,7 @@ class Walker {
   }
 
   Result<> add_children(int object, const std::string& name, int depth) {
-    for (const auto& child : TRY(sys::list_directory(fmt::format("/proc/self/fd/{}", object)))) {
+    for (const auto& child : TRY(sys::list_directory(fmt::format("/proc/self/fd/{}/.", object)))) {
       const auto fd = sys::openat(object, child, O_PATH | O_NOFOLLOW);
       if (!fd) continue;  // gone meanwhile
       TRY(add(fd->get(), (name.ends_with('/') ? name : name + "/") + child, depth + 1));

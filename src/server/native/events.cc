@@ -62,8 +62,6 @@ Result<> events(Api& api, Request& request, ResponseWriter& response) {
 
 }  // namespace
 
-void add_event_routes(http::Router& router, Api& api) {
-  router.add("GET", "/v1/events", [&api](Request& q, ResponseWriter& a) { return events(api, q, a); });
-}
+void add_event_routes(http::Router& router, Api& api) { router.add("GET", "/v1/events", bind(api, events)); }
 
 }  // namespace fulcrum::server::native

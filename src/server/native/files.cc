@@ -128,7 +128,7 @@ Result<> commit(Api& api, Request& request, ResponseWriter& response) {
 
 void add_file_routes(http::Router& router, Api& api) {
   const auto on = [&](std::string_view method, std::string_view path, auto handler, http::RouteOptions options = {}) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); }, options);
+    router.add(method, path, bind(api, handler), options);
   };
   on("GET", "/v1/workloads/{name}/stat", stat);
   on("GET", "/v1/workloads/{name}/archive", get_archive);

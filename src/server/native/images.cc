@@ -136,9 +136,26 @@ Result<> tell_removed(Api& api, const image::Removed& removed) {
   return events.empty() ? Result<>() : objects.record(std::move(events));
 }
 
+/// The store knows holders by ID; people know workloads by name.
+Error named_users(Api& api, const std::string& reference, const Error& error) {
+  if (error.code != Code::failed_precondition) return error;
+  const auto record = api.images.inspect(reference);
+  const auto holders = record ? api.images.holders(record->id) : Result<std::vector<std::string>>();
+  if (!holders || holders->empty()) return error;
+  std::string names;
+  for (const auto& holder : *holders) {
+    const auto workload = api.engine.objects().workload(holder);
+    names += (names.empty() ? "" : ", ") + (workload && *workload ? (*workload)->spec.name : control::short_id(holder));
+  }
+  return {error.code, "image " + reference + " is in use by workload " + names};
+}
+
 Result<> remove(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"force"}));
-  const auto removed = TRY(api.images.remove(request.param("ref"), {.force = TRY(request.query().boolean("force", false))}));
+  const bool force = TRY(request.query().boolean("force", false));
+  const auto attempt = api.images.remove(request.param("ref"), {.force = force});
+  if (!attempt) return std::unexpected(named_users(api, request.param("ref"), attempt.error()));
+  const auto& removed = *attempt;
   TRY(tell_removed(api, removed));
   return response.send_json(200, json::serialize(removed_json(removed)));
 }
@@ -233,7 +250,7 @@ Result<> save(Api& api, Request& request, ResponseWriter& response) {
 
 void add_image_routes(http::Router& router, Api& api) {
   const auto on = [&](std::string_view method, std::string_view path, auto handler, http::RouteOptions options = {}) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); }, options);
+    router.add(method, path, bind(api, handler), options);
   };
   const http::RouteOptions upload{.max_body = std::size_t{256} << 30};
   on("GET", "/v1/images", list);

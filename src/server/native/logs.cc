@@ -88,8 +88,6 @@ Result<> logs(Api& api, Request& request, ResponseWriter& response) {
 
 }  // namespace
 
-void add_log_routes(http::Router& router, Api& api) {
-  router.add("GET", "/v1/workloads/{name}/logs", [&api](Request& q, ResponseWriter& a) { return logs(api, q, a); });
-}
+void add_log_routes(http::Router& router, Api& api) { router.add("GET", "/v1/workloads/{name}/logs", bind(api, logs)); }
 
 }  // namespace fulcrum::server::native

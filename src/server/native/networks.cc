@@ -85,9 +85,7 @@ Result<> disconnect(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_network_routes(http::Router& router, Api& api) {
-  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
-  };
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) { router.add(method, path, bind(api, handler)); };
   on("GET", "/v1/networks", list);
   on("POST", "/v1/networks", create);
   on("POST", "/v1/networks/prune", prune);

@@ -132,8 +132,8 @@ Result<> push(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_registry_routes(http::Router& router, Api& api) {
-  router.add("POST", "/v1/images/pull", [&api](Request& q, ResponseWriter& a) { return pull(api, q, a); });
-  router.add("POST", "/v1/images/push", [&api](Request& q, ResponseWriter& a) { return push(api, q, a); });
+  router.add("POST", "/v1/images/pull", bind(api, pull));
+  router.add("POST", "/v1/images/push", bind(api, push));
 }
 
 }  // namespace fulcrum::server::native

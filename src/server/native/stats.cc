@@ -129,8 +129,8 @@ Result<> top(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_stats_routes(http::Router& router, Api& api) {
-  router.add("GET", "/v1/workloads/{name}/stats", [&api](Request& q, ResponseWriter& a) { return stats(api, q, a); });
-  router.add("GET", "/v1/workloads/{name}/top", [&api](Request& q, ResponseWriter& a) { return top(api, q, a); });
+  router.add("GET", "/v1/workloads/{name}/stats", bind(api, stats));
+  router.add("GET", "/v1/workloads/{name}/top", bind(api, top));
 }
 
 }  // namespace fulcrum::server::native

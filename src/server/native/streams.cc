@@ -1,6 +1,7 @@
 // Attach and exec: the client's connection goes to the sandbox, which speaks the frames of docs/streams.md itself.
 #include <sys/socket.h>
 
+#include "base/log.h"
 #include "base/sys.h"
 #include "control/lifecycle.h"
 #include "sandbox/stream/frame.h"
@@ -54,11 +55,9 @@ Result<> attach(Api& api, Request& request, ResponseWriter& response) {
     });
   };
   if (TRY(query.boolean("start", false))) {
-    const auto started = api.engine.start_attached(request.param("name"), call_of(request, response), give);
-    if (!started && !response.begun()) {
-      const auto found = api.engine.objects().find(request.param("name"));
-      if (found && found->status.exit_code) response.headers().set("X-Fulcrum-Exit-Code", fmt::format("{}", *found->status.exit_code));
-    }
+    StartCall call(request, response);
+    const auto started = api.engine.start_attached(request.param("name"), call, give);
+    if (!started) call.tell_exit_code();
     return started;
   }
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
@@ -95,7 +94,9 @@ Result<> exec(Api& api, Request& request, ResponseWriter& response) {
                                      .stdout_open = spec.stdout_open,
                                      .stderr_open = spec.stderr_open,
                                      .detach_keys = spec.detach_keys.empty() ? "ctrl-p,ctrl-q" : spec.detach_keys};
-  TRY(api.engine.objects().record({api.engine.objects().event(workload, "exec_start", {{"execId", exec_id}})}));
+  // A full disk must not keep anybody from making room on it.
+  if (const auto told = api.engine.objects().record({api.engine.objects().event(workload, "exec_start", {{"execId", exec_id}})}); !told)
+    log::warning("an event is lost", {{"event", "exec_start"}, {"error", told.error().message}});
   if (spec.detach) {
     TRY(sandbox.exec(id, exec_id, spec, UniqueFd(), format));
     return response.send_json(201, fmt::format(R"({{"id":"{}"}})", exec_id));
@@ -126,9 +127,7 @@ Result<> exec_resize(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_stream_routes(http::Router& router, Api& api) {
-  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
-  };
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) { router.add(method, path, bind(api, handler)); };
   on("POST", "/v1/workloads/{name}/attach", attach);
   on("POST", "/v1/workloads/{name}/resize", resize);
   on("POST", "/v1/workloads/{name}/exec", exec);

@@ -4,6 +4,8 @@
 #include <boost/json.hpp>
 #include <charconv>
 
+#include "base/log.h"
+
 namespace fulcrum::server::native {
 
 namespace json = boost::json;
@@ -39,6 +41,11 @@ Result<std::optional<Duration>> duration_parameter(const http::Query& query, std
     return Duration{std::chrono::seconds(seconds)};
   }
   return Duration{TRY(parse_duration(*text), "query: {}", name)};
+}
+
+void log_cut(const http::Request& request, const Error& error) {
+  if (error.code == Code::cancelled || error.code == Code::unavailable) return;  // the daemon ends, or the client left
+  log::warning("response cut", {{"method", request.method()}, {"target", request.target()}, {"error", error.message}});
 }
 
 control::Call call_of(const http::Request& request, const http::ResponseWriter& response) {

@@ -21,6 +21,36 @@ namespace fulcrum::server::native {
 [[nodiscard]] Result<std::optional<Duration>> duration_parameter(const http::Query& query, std::string_view name);
 /// The bounds of a request that waits for the engine: as long as the client stays.
 control::Call call_of(const http::Request& request, const http::ResponseWriter& response);
+/// The bounds of a call that starts something: an error tells the exit code that its program would have had.
+class StartCall {
+ public:
+  StartCall(const http::Request& request, http::ResponseWriter& response) : response_(response), call_(call_of(request, response)) {
+    call_.exit_code = &exit_code_;
+  }
+  StartCall(const StartCall&) = delete;
+  StartCall& operator=(const StartCall&) = delete;
+  operator const control::Call&() const { return call_; }
+  void tell_exit_code() {
+    if (exit_code_ != 0 && !response_.begun()) response_.headers().set("X-Fulcrum-Exit-Code", fmt::format("{}", exit_code_));
+  }
+
+ private:
+  http::ResponseWriter& response_;
+  int exit_code_ = 0;
+  control::Call call_;
+};
+
+/// Says why a response that had begun was cut: its client sees only that it was.
+void log_cut(const http::Request& request, const Error& error);
+/// A route's handler out of a function of this API.
+template <class F>
+http::Handler bind(Api& api, F handler) {
+  return [&api, handler](http::Request& request, http::ResponseWriter& response) -> Result<> {
+    auto handled = handler(api, request, response);
+    if (!handled && response.begun()) log_cut(request, handled.error());
+    return handled;
+  };
+}
 /// {"items":[…],"revision":N}
 template <class T>
 std::string list_json(const std::vector<T>& items, std::int64_t revision) {

@@ -66,9 +66,7 @@ Result<> prune(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_system_routes(http::Router& router, Api& api) {
-  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
-  };
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) { router.add(method, path, bind(api, handler)); };
   on("GET", "/v1/ping", ping);
   on("GET", "/v1/version", version);
   on("GET", "/v1/info", info);

@@ -63,9 +63,7 @@ Result<> prune(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_volume_routes(http::Router& router, Api& api) {
-  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
-  };
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) { router.add(method, path, bind(api, handler)); };
   on("GET", "/v1/volumes", list);
   on("POST", "/v1/volumes", create);
   on("POST", "/v1/volumes/prune", prune);

@@ -15,8 +15,10 @@ Result<> create(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"start"}));
   const bool start = TRY(request.query().boolean("start", false));
   const auto spec = TRY(api::from_json<api::WorkloadSpec>(TRY(request.read_body())));
-  const auto workload = TRY(api.engine.create(spec, start, call_of(request, response)));
-  return response.send_json(201, api::to_json(workload));
+  StartCall call(request, response);
+  const auto workload = api.engine.create(spec, start, call);
+  if (!workload) call.tell_exit_code();
+  return response.send_json(201, api::to_json(TRY(workload)));
 }
 
 Result<> apply(Api& api, Request& request, ResponseWriter& response) {
@@ -112,9 +114,7 @@ Result<> wait(Api& api, Request& request, ResponseWriter& response) {
 }  // namespace
 
 void add_workload_routes(http::Router& router, Api& api) {
-  const auto on = [&](std::string_view method, std::string_view path, auto handler) {
-    router.add(method, path, [&api, handler](Request& q, ResponseWriter& a) { return handler(api, q, a); });
-  };
+  const auto on = [&](std::string_view method, std::string_view path, auto handler) { router.add(method, path, bind(api, handler)); };
   on("POST", "/v1/workloads", create);
   on("GET", "/v1/workloads", list);
   on("PUT", "/v1/workloads/{name}", apply);
