@@ -1,0 +1,24 @@
+// Between the one who makes the namespaces and the process that is to hold them.
+#pragma once
+
+#include <string>
+
+#include "os/mount.h"
+#include "os/rootless.h"
+
+namespace fulcrum::os::rootless {
+
+inline constexpr char kMapped = 'm';  ///< the user namespace has its ids
+inline constexpr char kKeep = 'k';    ///< written down: live on
+
+struct HolderPipes {
+  int orders = -1;
+  int reports = -1;
+  int alive = -1;
+  std::string run_dir;
+};
+
+/// In the cloned child, alone in its new user namespace: becomes the holder.
+[[noreturn]] void run_holder(const HolderPipes& pipes);
+
+}  // namespace fulcrum::os::rootless
