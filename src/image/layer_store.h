@@ -11,6 +11,7 @@
 #include "base/id.h"
 #include "base/wait.h"
 #include "image/digest.h"
+#include "os/user_namespace.h"
 
 namespace fulcrum::image {
 
@@ -28,17 +29,22 @@ struct UnpackLimits {
 struct UnpackOptions {
   UnpackLimits limits;
   bool allow_devices = true;  ///< false: a block or character device is permission_denied
-  bool user_xattr = false;    ///< opaque folders are marked user.overlay.* (overlay mounted with userxattr) instead of trusted.overlay.*
-  bool durable = true;        ///< false: the layer survives the end of the process, but may not survive a loss of power
-  bool keep_owner = true;     ///< false: everything belongs to the caller (for callers without CAP_CHOWN)
+  /// Block and character devices are left out and counted: in a user namespace nobody can make any, and workloads get theirs in /dev
+  /// anyway.
+  bool skip_devices = os::in_user_namespace();
+  /// opaque folders are marked user.overlay.* (overlay mounted with userxattr) instead of trusted.overlay.*
+  bool user_xattr = os::in_user_namespace();
+  bool durable = true;                           ///< false: the layer survives the end of the process, but may not survive a loss of power
+  bool keep_owner = os::mapped_user_ids() != 1;  ///< false: everything belongs to the caller (for callers without CAP_CHOWN)
 };
 
 /// What an unpack did.
 struct UnpackStats {
   std::uint64_t entries = 0;
-  std::uint64_t stream_bytes = 0;    ///< of the uncompressed tar
-  std::uint64_t disk_bytes = 0;      ///< of file data written
-  std::uint64_t skipped_xattrs = 0;  ///< attributes that the file system does not have
+  std::uint64_t stream_bytes = 0;     ///< of the uncompressed tar
+  std::uint64_t disk_bytes = 0;       ///< of file data written
+  std::uint64_t skipped_xattrs = 0;   ///< attributes that the file system does not have
+  std::uint64_t skipped_devices = 0;  ///< by UnpackOptions::skip_devices
 };
 
 struct LayerInfo {

@@ -195,6 +195,11 @@ Result<> TreeWriter::create(const TarEntry& entry, const std::string& base, TarR
       break;
     case TarEntry::Kind::char_device:
     case TarEntry::Kind::block_device:
+      if (options_.allow_devices && options_.skip_devices) {
+        ++stats_.skipped_devices;
+        return {};
+      }
+      [[fallthrough]];
     case TarEntry::Kind::fifo: TRY(create_node(entry, base)); break;
     case TarEntry::Kind::hardlink: break;
   }

@@ -11,6 +11,7 @@
 #include "base/scope_exit.h"
 #include "base/sys.h"
 #include "os/cgroup_files.h"
+#include "os/user_namespace.h"
 
 namespace fulcrum {
 namespace {
@@ -84,6 +85,10 @@ Result<Cgroup> Cgroup::open(CgroupLayout layout, std::string_view path) {
   }
   if (clean.empty()) return fail(Code::invalid_argument, "the top of the cgroup tree cannot be a container's cgroup");
   if (clean.size() > 2048) return fail(Code::invalid_argument, "a cgroup path is longer than 2048 bytes");
+  if (os::in_user_namespace()) {
+    layout = layout.usable_for(clean);
+    if (layout.hierarchies().empty()) return fail(Code::permission_denied, "cgroup {} is not given to this user in any hierarchy", clean);
+  }
   return Cgroup(std::move(layout), std::move(clean));
 }
 

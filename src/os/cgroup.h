@@ -58,7 +58,8 @@ class CgroupEntry {
 class Cgroup {
  public:
   /// Names a cgroup, which need not exist. `path` is absolute in the hierarchies, e.g. "/fulcrum/web". Error: invalid_argument for
-  /// the top, a relative path, "..", or control characters.
+  /// the top, a relative path, "..", or control characters. In a user
+  /// namespace only hierarchies in which the caller may have that cgroup are taken; permission_denied when there is none.
   [[nodiscard]] static Result<Cgroup> open(CgroupLayout layout, std::string_view path);
   /// Makes it in every hierarchy (idempotent), with v2 controllers delegated to it and v1 cpuset filled in from its parent.
   /// On a mid-way error what this call made is removed again.

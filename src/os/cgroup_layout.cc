@@ -1,6 +1,9 @@
 #include "os/cgroup_layout.h"
 
+#include <unistd.h>
+
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "base/sys.h"
@@ -70,6 +73,27 @@ bool is_named(const CgroupHierarchy& hierarchy) {
   return hierarchy.controllers.size() == 1 && hierarchy.controllers[0].starts_with("name=");
 }
 
+/// The longest path, of whole names, that two paths begin with.
+std::string_view common_folder(std::string_view a, std::string_view b) {
+  std::size_t end = 0;
+  for (std::size_t i = 0;; ++i) {
+    const bool a_ends = i == a.size() || a[i] == '/';
+    const bool b_ends = i == b.size() || b[i] == '/';
+    if (a_ends && b_ends) end = i;
+    if (i == a.size() || i == b.size() || a[i] != b[i]) break;
+  }
+  return end == 0 ? "/" : a.substr(0, end);
+}
+
+bool may_use(const CgroupHierarchy& hierarchy, std::string_view path) {
+  const auto full = hierarchy.directory(path);
+  auto folder = full;
+  while (folder.size() > hierarchy.mount_point.size() && ::access(folder.c_str(), F_OK) != 0) folder.erase(folder.rfind('/'));
+  if (::access(folder.c_str(), W_OK | X_OK) != 0) return false;
+  if (!hierarchy.v2) return folder != full || ::access((full + "/tasks").c_str(), W_OK) == 0;
+  return ::access((hierarchy.directory(common_folder(hierarchy.own_path, path)) + "/cgroup.procs").c_str(), W_OK) == 0;
+}
+
 }  // namespace
 
 std::string_view to_string(CgroupMode mode) {
@@ -95,7 +119,6 @@ std::string CgroupHierarchy::directory(std::string_view path) const {
 Result<CgroupLayout> CgroupLayout::parse(std::string_view mountinfo, std::string_view self_cgroup) {
   CgroupLayout layout;
   const auto mounts = cgroup_mounts(mountinfo);
-  bool v1 = false, v2 = false;
   for (const auto line : split(self_cgroup, '\n')) {  // "4:cpu,cpuacct:/path", "1:name=systemd:/", "0::/path"
     const auto first = line.find(':');
     const auto second = first == std::string_view::npos ? first : line.find(':', first + 1);
@@ -111,13 +134,28 @@ Result<CgroupLayout> CgroupLayout::parse(std::string_view mountinfo, std::string
     hierarchy.v2 = mount->type == "cgroup2";
     hierarchy.mount_point = mount->mount_point;
     hierarchy.mount_root = mount->root;
-    v1 = v1 || (!hierarchy.v2 && !is_named(hierarchy));
-    v2 = v2 || hierarchy.v2;
     layout.hierarchies_.push_back(std::move(hierarchy));
   }
   if (layout.hierarchies_.empty()) return fail(Code::unimplemented, "no cgroup file system is mounted");
-  layout.mode_ = v1 && v2 ? CgroupMode::hybrid : v2 ? CgroupMode::v2 : CgroupMode::v1;
+  layout.find_mode();
   return layout;
+}
+
+void CgroupLayout::find_mode() {
+  bool v1 = false, v2 = false;
+  for (const auto& hierarchy : hierarchies_) {
+    v1 = v1 || (!hierarchy.v2 && !is_named(hierarchy));
+    v2 = v2 || hierarchy.v2;
+  }
+  mode_ = v1 && v2 ? CgroupMode::hybrid : v2 ? CgroupMode::v2 : CgroupMode::v1;
+}
+
+CgroupLayout CgroupLayout::usable_for(std::string_view path) const {
+  CgroupLayout usable;
+  std::copy_if(hierarchies_.begin(), hierarchies_.end(), std::back_inserter(usable.hierarchies_),
+               [&](const CgroupHierarchy& hierarchy) { return may_use(hierarchy, path); });
+  usable.find_mode();
+  return usable;
 }
 
 Result<CgroupLayout> CgroupLayout::detect() {

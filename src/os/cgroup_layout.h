@@ -42,8 +42,12 @@ class CgroupLayout {
   const CgroupHierarchy* find(std::string_view controller) const;
   /// The v2 tree (also in hybrid mode), or null.
   const CgroupHierarchy* unified() const;
+  /// Only those hierarchies in which the caller may make the cgroup `path` and put processes of its own into it: what was given away to an
+  /// ordinary user. On v2 that takes a cgroup.procs that may be written in the nearest folder above both the caller's cgroup and `path`.
+  CgroupLayout usable_for(std::string_view path) const;
 
  private:
+  void find_mode();
   CgroupMode mode_ = CgroupMode::v1;
   std::vector<CgroupHierarchy> hierarchies_;
 };

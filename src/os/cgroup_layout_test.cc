@@ -63,6 +63,28 @@ TEST(Cgroup, RefusesPathsThatLeadElsewhere) {
   EXPECT_EQ(Cgroup::open(*layout, "/a//b/./c/")->path(), "/a/b/c");
 }
 
+TEST(CgroupLayout, UsableIsWhatMayBeWritten) {
+  testing::TemporaryDirectory dir;
+  ASSERT_OK(sys::make_directories(dir / "memory/mine"));
+  ASSERT_OK(sys::make_directories(dir / "pids"));
+  ASSERT_OK(sys::make_directories(dir / "unified/mine/daemon"));
+  const auto mounts = fmt::format(
+      "35 31 0:32 / {0}/memory rw - cgroup cgroup rw,memory\n36 31 0:33 / {0}/gone rw - cgroup cgroup rw,cpu\n"
+      "41 31 0:38 / {0}/unified rw - cgroup2 cgroup2 rw\n",
+      dir.path());
+  const auto layout = CgroupLayout::parse(mounts, "4:memory:/\n3:cpu:/\n0::/mine/daemon\n");
+  ASSERT_OK(layout);
+  EXPECT_EQ(layout->mode(), CgroupMode::hybrid);
+  auto usable = layout->usable_for("/mine/one");
+  EXPECT_EQ(usable.hierarchies().size(), 1U) << "the hierarchy cpu is not there, and processes may not be moved below /mine in the v2 tree";
+  EXPECT_NE(usable.find("memory"), nullptr);
+  EXPECT_EQ(usable.mode(), CgroupMode::v1);
+  ASSERT_OK(sys::write_file_atomic(dir / "unified/mine/cgroup.procs", ""));
+  usable = layout->usable_for("/mine/one");
+  EXPECT_EQ(usable.mode(), CgroupMode::hybrid);
+  EXPECT_EQ(layout->usable_for("/minor/one").mode(), CgroupMode::v1) << "/min is no folder above both";
+}
+
 TEST(Cgroup, ReadsStatisticsOfAV2Folder) {
   testing::TemporaryDirectory dir;
   ASSERT_OK(sys::make_directories(dir / "c"));

@@ -6,16 +6,17 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "os/user_namespace.h"
 
 namespace fulcrum {
 
 /// The folders of an overlay mount. The upper must not be mounted by anybody else at the time.
 struct OverlaySpec {
-  std::vector<std::string> lowers;  ///< top-most first, at least one
-  std::string upper;                ///< empty: a read-only view of the lowers
-  std::string work;                 ///< empty folder on the upper's file system; needed with an upper
-  bool user_xattr = false;          ///< overlay state in user.overlay.* instead of trusted.overlay.*
-  bool read_only = false;           ///< refuse writes in spite of an upper
+  std::vector<std::string> lowers;            ///< top-most first, at least one
+  std::string upper;                          ///< empty: a read-only view of the lowers
+  std::string work;                           ///< empty folder on the upper's file system; needed with an upper
+  bool user_xattr = os::in_user_namespace();  ///< overlay state in user.overlay.* instead of trusted.overlay.*
+  bool read_only = false;                     ///< refuse writes in spite of an upper
 };
 
 /// Mounts the overlay detached (fsopen(2), fsmount(2)): nothing appears in any mount table, and the mount goes away with the descriptor.

@@ -17,6 +17,7 @@
 #include "base/sys.h"
 #include "base/units.h"
 #include "os/namespaces.h"
+#include "os/user_namespace.h"
 #include "runtime/container.h"
 #include "runtime/credentials.h"
 #include "runtime/hooks.h"
@@ -147,7 +148,8 @@ Result<> Creation::make_cgroup() {
     cgroup_ = TRY(Cgroup::create(*layout_, state_.cgroup_path));
     const bool user_namespace = spec_.linux->find_namespace("user") != nullptr;
     auto resources = spec_.linux->resources.value_or(oci::Resources());
-    const bool devices = ::geteuid() == 0 && !(user_namespace && resources.devices.empty());
+    // The kernel lets only the machine's own root change device rules.
+    const bool devices = ::geteuid() == 0 && !os::in_user_namespace() && !(user_namespace && resources.devices.empty());
     if (devices) resources.devices = with_default_device_rules(resources.devices);
     TRY(apply_resources(*cgroup_, resources, {.devices = devices}));
     entry_ = TRY(cgroup_->open_entry());

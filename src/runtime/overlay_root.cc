@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "os/capabilities.h"
 #include "os/mount.h"
+#include "os/user_namespace.h"
 #include "schema/schema.h"
 
 namespace fulcrum::schema {
@@ -107,7 +108,7 @@ Result<UniqueFd> mount_overlay(const OverlayRoot& overlay, int user_namespace, b
   // What /proc/mounts names as the device.
   TRY(fs.set("source", "fulcrum"));
   // trusted.* attributes are for the host's root only.
-  if (unprivileged) TRY(fs.set_flag("userxattr"));
+  if (unprivileged || os::in_user_namespace()) TRY(fs.set_flag("userxattr"));
   TRY(set_layers(fs, overlay, user_namespace, keep));
   return fs.mount(overlay.upper.empty() ? MOUNT_ATTR_RDONLY : 0);
 }

@@ -8,6 +8,7 @@
 
 #include "commands.h"
 #include "guard.h"
+#include "os/user_namespace.h"
 
 namespace fulcrum::oci_cli {
 namespace {
@@ -161,7 +162,7 @@ Result<> open_session(Session& session, const Args& global) {
   const auto rootless = global.text("rootless", "auto");
   if (rootless != "auto" && rootless != "true" && rootless != "false")
     return fail(Code::invalid_argument, "--rootless is true, false or auto, not {:?}", rootless);
-  session.rootless = rootless == "true" || (rootless == "auto" && ::geteuid() != 0);
+  session.rootless = rootless == "true" || (rootless == "auto" && (::geteuid() != 0 || os::in_user_namespace()));
   session.systemd_cgroup = global.flag("systemd-cgroup");
   return {};
 }

@@ -66,8 +66,11 @@ Found look(int folder, const std::string& name, bool directory, UniqueFd& out) {
 }
 
 bool opaque(int folder) {
-  char value = 0;
-  return ::fgetxattr(folder, "trusted.overlay.opaque", &value, 1) == 1 && value == 'y';
+  for (const char* name : {"trusted.overlay.opaque", "user.overlay.opaque"}) {
+    char value = 0;
+    if (::fgetxattr(folder, name, &value, 1) == 1 && value == 'y') return true;
+  }
+  return false;
 }
 
 }  // namespace
