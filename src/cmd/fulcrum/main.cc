@@ -43,7 +43,8 @@ void print_overview() {
       "  fulcrum run --rm -it debian sh\n"
       "  fulcrum run -d --name web -p 8080:80 nginx && fulcrum logs -f web\n"
       "  fulcrum up -f shop.yaml\n"
-      "\nfulcrum VERB --help tells more. The engine is reached at --socket, else $FULCRUM_SOCKET, else /run/fulcrum/fulcrum.sock.\n";
+      "\nfulcrum VERB --help tells more. The engine is reached at --socket, else $FULCRUM_SOCKET, else an ordinary user's own\n"
+      "($XDG_RUNTIME_DIR/fulcrum/fulcrum.sock), else /run/fulcrum/fulcrum.sock.\n";
   print(out);
 }
 
@@ -71,8 +72,15 @@ bool print_noun(const std::string& noun) {
 }
 
 std::string default_socket() {
+  constexpr const char* kSystem = "/run/fulcrum/fulcrum.sock";
   const char* named = std::getenv("FULCRUM_SOCKET");
-  return named != nullptr && *named != '\0' ? named : "/run/fulcrum/fulcrum.sock";
+  if (named != nullptr && *named != '\0') return named;
+  if (::geteuid() == 0) return kSystem;
+  // An ordinary user's own engine, unless there is only the system's.
+  const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+  const auto run = runtime != nullptr && *runtime == '/' ? std::string(runtime) : fmt::format("/run/user/{}", ::getuid());
+  const auto own = run + "/fulcrum/fulcrum.sock";
+  return ::access(own.c_str(), F_OK) != 0 && ::access(kSystem, W_OK) == 0 ? kSystem : own;
 }
 
 void complain(const Error& error) { note("fulcrum: " + error.message); }

@@ -20,8 +20,10 @@
 #include "base/units.h"
 #include "control/engine.h"
 #include "control/image_access.h"
+#include "control/rootless_networks.h"
 #include "fulcrumd/machine_facts.h"
 #include "fulcrumd/options.h"
+#include "fulcrumd/rootless.h"
 #include "http/server.h"
 #include "sandbox/namespace/namespace_sandbox.h"
 #include "server/native/api.h"
@@ -129,7 +131,7 @@ struct Modules {
   std::unique_ptr<control::Engine> engine;
 };
 
-Result<> open_modules(const Options& options, Modules& m) {
+Result<> open_modules(const Options& options, const std::optional<os::Rootless>& rootless, Modules& m) {
   TRY(make_folders(options));
   m.lock = TRY(lock_directory(options.data_dir));
   store::SqliteOptions store_options;
@@ -146,10 +148,16 @@ Result<> open_modules(const Options& options, Modules& m) {
                                                    .shim = libexec + "/fulcrum-shim",
                                                    .init = libexec + "/fulcrum-init",
                                                    .cgroup_parent = options.cgroup_parent,
-                                                   .userns = options.userns}));
+                                                   .userns = options.userns,
+                                                   .no_ports = rootless ? why_no_ports(options, *rootless) : ""}));
   m.topologies = std::make_unique<topology::Topologies>(*m.sandbox);
   m.image_access = control::make_images(*m.images, *m.registry);
   m.networks = control::make_networks(*m.network);
+  if (rootless) {
+    std::optional<network::HostForwards> forwards;
+    if (!rootless->forwards.empty()) forwards.emplace(rootless->forwards, std::string(os::kSlirpAddress));
+    m.networks = control::make_rootless_networks(std::move(m.networks), std::move(forwards));
+  }
   m.engine = std::make_unique<control::Engine>(control::EngineSetup{.store = *m.store,
                                                                     .topologies = *m.topologies,
                                                                     .namespaces = *m.sandbox,
@@ -183,10 +191,10 @@ server::native::Api make_api(const Options& options, Modules& m) {
           .version = R"({"version":")" FULCRUM_VERSION R"(","api":"v1"})"};
 }
 
-Result<> run(const Options& options) {
+Result<> run(const Options& options, const std::optional<os::Rootless>& rootless) {
   const auto signal_fd = TRY(signals());
   Modules modules;
-  TRY(open_modules(options, modules));
+  TRY(open_modules(options, rootless, modules));
   auto api = make_api(options, modules);
   http::Router router;
   server::native::add_routes(router, api);
@@ -211,6 +219,7 @@ Result<> run(const Options& options) {
   serving.join();
   ::unlink(options.socket.c_str());
   modules.engine->stop();
+  if (rootless) TRY(leave_rootless(options, *modules.sandbox));
   return served;
 }
 
@@ -224,6 +233,7 @@ log::Level level_of(std::string_view word) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc > 1 && argv[1] == os::kHolderArgument) return os::hold_namespaces();
   ::mallopt(M_ARENA_MAX, 2);  // many threads, little allocation: arenas would only keep memory
   ::umask(0022);
   const auto parsed = parse_options(argc, argv);
@@ -233,12 +243,22 @@ int main(int argc, char** argv) {
   }
   log::set_level(level_of(parsed.options.log_level));
   log::set_json(parsed.options.log_json);
-  const auto ran = run(parsed.options);
-  if (!ran) {
-    log::error("fulcrumd cannot go on", {{"error", ran.error().message}});
+  const auto give_up = [](const Error& error) {
+    log::error("fulcrumd cannot go on", {{"error", error.message}});
     return 1;
+  };
+  auto options = parsed.options;
+  if (!options.rootless_enter.empty()) return give_up(enter_and_execute(options));
+  std::optional<os::Rootless> rootless;
+  if (is_rootless(options)) {
+    auto entered = go_rootless(options);
+    if (!entered) return give_up(entered.error());
+    rootless = std::move(*entered);
   }
-  return 0;
+  const auto ran = run(options, rootless);
+  if (ran) return 0;
+  if (rootless && rootless->fresh) (void)os::end_rootless(options.run_dir);  // nothing came to live in them
+  return give_up(ran.error());
 }
 
 }  // namespace fulcrum::daemon

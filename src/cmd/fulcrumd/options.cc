@@ -68,6 +68,11 @@ void declare(CLI::App& app, Options& o) {
   app.add_flag("--log-json", o.log_json, "Log a JSON object a line");
   app.add_option("--libexec", o.libexec, "Folder of fulcrum-oci, fulcrum-shim and fulcrum-init (default: this program's)");
   app.add_option("--storage-limit", o.storage_limit, "Size that the store of objects may grow to, e.g. 4Gi");
+  app.add_flag("--rootless", o.rootless, "Serve an ordinary user, in namespaces of its own; implied when not started as root");
+  app.add_option("--rootless-network", o.rootless_network, "A rootless engine's way out and published ports")
+      ->check(CLI::IsMember({"auto", "slirp4netns", "none"}))
+      ->capture_default_str();
+  app.add_option("--rootless-enter", o.rootless_enter, "Run this command inside the namespaces of the rootless engine of --run-dir");
   app.add_option("--ready-fd", o.ready_fd, "Write \"ready\" to this descriptor when the API serves");
 }
 

@@ -14,6 +14,7 @@ struct NamespaceConfig {
   std::string init;                        ///< absolute path of fulcrum-init
   std::string cgroup_parent = "/fulcrum";  ///< containers get <parent>/<id>
   std::string userns = "host";             ///< what an empty security.userns means: host or auto
+  std::string no_ports;                    ///< why ports cannot be published here; empty: they can
   std::uint32_t subid_base = 1'000'000;    ///< where ranges for userns "auto" begin
   std::uint32_t subid_count = 2048;        ///< how many ranges of 65536 there are
 };

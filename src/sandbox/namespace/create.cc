@@ -111,10 +111,14 @@ Result<SpecInput> NamespaceSandbox::make_input(const Plan& plan) {
   if (!plan.resolv_conf.empty()) input.resolv_conf = run(plan.id) + "/resolv.conf";
   if (!plan.hosts_file.empty()) input.hosts = run(plan.id) + "/hosts";
   if (!plan.hostname.empty()) input.hostname = run(plan.id) + "/hostname";
+  if (input.user.uid >= facts_.user_ids) {
+    return fail(Code::invalid_argument, "user: id {} does not exist in this rootless engine, which has {} (ranges in /etc/subuid)",
+                input.user.uid, facts_.user_ids);
+  }
   input.init = config_.init;
   const auto& parent = plan.spec.cgroup_parent.empty() ? config_.cgroup_parent : plan.spec.cgroup_parent;
   if (!parent.starts_with('/')) return fail(Code::invalid_argument, "cgroupParent: \"{}\" is not absolute", parent);
-  input.cgroup = parent + (parent.ends_with('/') ? "" : "/") + plan.id.str();
+  if (!layout_.hierarchies().empty()) input.cgroup = parent + (parent.ends_with('/') ? "" : "/") + plan.id.str();
   if (plan.spec.namespaces.ipc == "shareable") input.shared_memory = run(plan.id) + "/shm";
   TRY(resolve_joins(plan, input));
   TRY(set_subid(plan, input));
@@ -230,9 +234,11 @@ Result<> NamespaceSandbox::launch(const Plan& plan, const SpecInput& input, cons
   if (spec.log.driver != "none") options.log_directory = log_directory(plan.id);
   if (spec.log.max_size) options.log_size = spec.log.max_size->bytes;
   if (spec.log.max_files) options.log_files = *spec.log.max_files;
-  const auto group = TRY(Cgroup::open(layout_, input.cgroup));
-  if (const auto folder = group.directory("memory")) {
-    options.oom_file = *folder + (layout_.find("memory")->v2 ? "/memory.events" : "/memory.oom_control");
+  if (!input.cgroup.empty()) {
+    const auto group = TRY(Cgroup::open(layout_, input.cgroup));
+    if (const auto folder = group.directory("memory")) {
+      options.oom_file = *folder + (layout_.find("memory")->v2 ? "/memory.events" : "/memory.oom_control");
+    }
   }
   options.tty = spec.tty;
   options.input = spec.stdin_open;

@@ -12,6 +12,7 @@
 #include "base/process.h"
 #include "base/sys.h"
 #include "os/capabilities.h"
+#include "os/user_namespace.h"
 
 namespace fulcrum::sandbox {
 namespace {
@@ -28,6 +29,10 @@ Result<> check_program(const std::string& path) {
 
 MachineFacts find_facts(const CgroupLayout& layout) {
   MachineFacts facts;
+  facts.rootless = os::in_user_namespace();
+  facts.user_ids = os::mapped_user_ids();
+  for (const auto& hierarchy : layout.hierarchies())
+    facts.controllers.insert(facts.controllers.end(), hierarchy.controllers.begin(), hierarchy.controllers.end());
   facts.apparmor = sys::exists("/sys/kernel/security/apparmor");
   const auto names = os::capability_names();
   for (std::size_t i = 0; i < names.size(); ++i) {
@@ -49,8 +54,12 @@ Result<std::unique_ptr<NamespaceSandbox>> NamespaceSandbox::open(NamespaceConfig
   TRY(sys::make_directories(config.data_dir + "/workloads", 0711));
   TRY(sys::make_directories(config.run_dir + "/sandboxes", 0711));
   TRY(sys::make_directories(config.run_dir + "/runtime", 0700));
-  auto layout = TRY(CgroupLayout::detect());
+  auto detected = CgroupLayout::detect();
+  if (!detected && !os::in_user_namespace()) return std::unexpected(detected.error());
+  auto layout = detected ? std::move(*detected) : CgroupLayout();
+  if (os::in_user_namespace()) layout = layout.usable_for(config.cgroup_parent + "/any");
   auto facts = find_facts(layout);
+  facts.no_ports = config.no_ports;
   return std::unique_ptr<NamespaceSandbox>(new NamespaceSandbox(std::move(config), std::move(layout), std::move(facts)));
 }
 
@@ -71,7 +80,18 @@ Result<Record> NamespaceSandbox::need_record(const WorkloadId& id) const {
   return std::move(*found);
 }
 
-Result<Cgroup> NamespaceSandbox::cgroup(const WorkloadId& id) const { return Cgroup::open(layout_, TRY(need_record(id)).cgroup); }
+Result<Cgroup> NamespaceSandbox::cgroup(const WorkloadId& id) const {
+  auto found = TRY(find_cgroup(id));
+  if (!found)
+    return fail(Code::unimplemented, "workload {} has no cgroup: this needs one that was delegated to the engine's user", id.str());
+  return std::move(*found);
+}
+
+Result<std::optional<Cgroup>> NamespaceSandbox::find_cgroup(const WorkloadId& id) const {
+  const auto known = TRY(need_record(id));
+  if (known.cgroup.empty()) return std::optional<Cgroup>();
+  return std::optional(TRY(Cgroup::open(layout_, known.cgroup)));
+}
 
 Result<ShimClient> NamespaceSandbox::shim(const WorkloadId& id) const { return ShimClient::connect(run(id) + "/shim.sock"); }
 
@@ -125,7 +145,7 @@ Result<Observed> NamespaceSandbox::observe(const WorkloadId& id) {
   const auto known = TRY(record(id));
   if (!known) return Observed{};
   if (auto seen = TRY(ask_state(id))) {
-    if (seen->state == State::running) {
+    if (seen->state == State::running && !known->cgroup.empty()) {
       const auto group = TRY(Cgroup::open(layout_, known->cgroup));
       if (const auto frozen = group.frozen(); frozen && *frozen) seen->state = State::paused;
     }
@@ -186,17 +206,23 @@ Result<UniqueFd> NamespaceSandbox::watch(const WorkloadId& id) {
 }
 
 Result<> NamespaceSandbox::signal(const WorkloadId& id, int signo, bool all_processes) {
-  const auto group = TRY(cgroup(id));
-  const auto frozen = group.frozen();
+  const auto group = TRY(find_cgroup(id));
+  const auto frozen = group ? group->frozen() : Result<bool>(false);
   const bool paused = frozen && *frozen;
   if (paused && signo != SIGKILL) return fail(Code::failed_precondition, "workload {} is paused", id.str());
   if (all_processes) {
     TRY(ask(id, {.type = shim::Type::status}));
-    TRY(group.signal_all(signo));
+    if (group) {
+      TRY(group->signal_all(signo));
+    } else {
+      for (const auto pid : TRY(processes(id))) {
+        if (::kill(static_cast<pid_t>(pid), signo) != 0 && errno != ESRCH) return fail_errno(errno, "signal process {}", pid);
+      }
+    }
   } else {
     TRY(ask(id, {.type = shim::Type::signal, .signal = signo}));
   }
-  if (paused) TRY(group.thaw(StopSource::never(), Deadline::in(kAnswer)));
+  if (paused) TRY(group->thaw(StopSource::never(), Deadline::in(kAnswer)));
   return {};
 }
 
@@ -219,8 +245,9 @@ Result<> NamespaceSandbox::end_shim(const WorkloadId& id) const {
   if (!connection) return std::unexpected(std::move(connection).error());
   const auto killed = connection->call({.type = shim::Type::signal, .signal = SIGKILL}, nullptr, Deadline::in(kAnswer));
   if (killed) {
-    const auto group = TRY(cgroup(id));
-    if (const auto frozen = group.frozen(); frozen && *frozen) TRY(group.thaw(StopSource::never(), Deadline::in(kAnswer)));
+    const auto group = TRY(find_cgroup(id));
+    if (const auto frozen = group ? group->frozen() : Result<bool>(false); frozen && *frozen)
+      TRY(group->thaw(StopSource::never(), Deadline::in(kAnswer)));
   }
   return connection->wait_gone(StopSource::never(), Deadline::in(kDying));
 }

@@ -81,6 +81,8 @@ class NamespaceSandbox final : public Sandbox {
   // namespace_sandbox.cc
   [[nodiscard]] Result<std::optional<Record>> record(const WorkloadId& id) const;
   [[nodiscard]] Result<Record> need_record(const WorkloadId& id) const;
+  /// The cgroup of a workload's run; nothing when the engine may not have any.
+  [[nodiscard]] Result<std::optional<Cgroup>> find_cgroup(const WorkloadId& id) const;
   [[nodiscard]] Result<Cgroup> cgroup(const WorkloadId& id) const;
   [[nodiscard]] Result<ShimClient> shim(const WorkloadId& id) const;
   /// One request to the shim of a workload that must have one. failed_precondition when it has none.

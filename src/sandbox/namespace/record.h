@@ -14,7 +14,7 @@ namespace fulcrum::sandbox {
 struct Record {
   std::int64_t run = 0;
   std::vector<std::string> layers;  ///< topmost first
-  std::string cgroup;               ///< absolute in every hierarchy
+  std::string cgroup;               ///< absolute in every hierarchy; empty: none
   std::uint32_t subid = 0;          ///< first host id of its user namespace; 0: none
   std::uint32_t subid_size = 0;
   bool tty = false;

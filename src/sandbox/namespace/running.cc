@@ -29,6 +29,20 @@ Result<UserFiles> user_files(int root) {
   return files;
 }
 
+/// Without a cgroup: whoever is in the process ID namespace of the first process.
+Result<std::vector<std::int64_t>> processes_like(std::int64_t first) {
+  const auto wanted = TRY(sys::read_link(fmt::format("/proc/{}/ns/pid", first)));
+  if (wanted == TRY(sys::read_link("/proc/self/ns/pid")))
+    return fail(Code::unimplemented, "a workload in the host's process ID namespace and without a cgroup cannot be told from others");
+  std::vector<std::int64_t> found;
+  for (const auto& name : TRY(sys::list_directory("/proc"))) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    if (const auto link = sys::read_link("/proc/" + name + "/ns/pid"); link && *link == wanted) found.push_back(std::stoll(name));
+  }
+  std::ranges::sort(found);
+  return found;
+}
+
 }  // namespace
 
 Result<> NamespaceSandbox::pause(const WorkloadId& id) {
@@ -96,7 +110,9 @@ Result<Usage> NamespaceSandbox::usage(const WorkloadId& id) {
 
 Result<std::vector<std::int64_t>> NamespaceSandbox::processes(const WorkloadId& id) {
   TRY(ask(id, {.type = shim::Type::status}));
-  const auto pids = TRY(TRY(cgroup(id)).processes());
+  const auto group = TRY(find_cgroup(id));
+  if (!group) return processes_like(TRY(ask(id, {.type = shim::Type::status})).pid);
+  const auto pids = TRY(group->processes());
   return std::vector<std::int64_t>(pids.begin(), pids.end());
 }
 

@@ -165,6 +165,7 @@ schema::Violations check_spec(const api::WorkloadSpec& spec, const MachineFacts&
   check_namespaces(spec, out);
   check_sysctls(spec, out);
   check_security(spec, facts, out);
+  check_rootless(spec, facts, out);
   const auto limits = make_resources(spec.resources, facts);
   if (!limits) out.push_back({"resources", limits.error().message});
   const auto rlimits = make_rlimits(spec.resources.ulimits);

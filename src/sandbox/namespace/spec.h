@@ -22,6 +22,10 @@ struct MachineFacts {
   bool swap_accounting = false;           ///< memory+swap can be limited
   std::vector<std::string> capabilities;  ///< of the bounding set
   bool apparmor = false;
+  bool rootless = false;                 ///< this process is in a user namespace: its root is an ordinary user outside
+  std::uint64_t user_ids = 4294967295;   ///< how many user ids exist
+  std::vector<std::string> controllers;  ///< rootless: the cgroup controllers that were given to this user; none: no cgroups
+  std::string no_ports;                  ///< why ports cannot be published; empty: they can
 };
 
 /// What a Plan does not say.
@@ -34,7 +38,7 @@ struct SpecInput {
   std::string resolv_conf, hosts, hostname;   ///< host paths of these files; empty: the image's stays
   std::string init;                           ///< host path of fulcrum-init
   std::string shared_memory;                  ///< host folder for /dev/shm when it is shared; empty: a tmpfs of its own
-  std::string cgroup;                         ///< absolute
+  std::string cgroup;                         ///< absolute; empty: none can be had
   std::uint32_t subid = 0, subid_size = 0;    ///< host range of the user namespace; 0: none
   std::map<std::string, std::int64_t> joins;  ///< kind → pid whose namespace is joined
 };
@@ -67,6 +71,9 @@ struct DeviceSet {
 
 /// The part of Sandbox::unsupported() that needs no probing: contradictions and what namespaces cannot do.
 schema::Violations check_spec(const api::WorkloadSpec& spec, const MachineFacts& facts);
+
+/// What an ordinary user's engine cannot do, by field. (spec_rootless.cc)
+void check_rootless(const api::WorkloadSpec& spec, const MachineFacts& facts, schema::Violations& out);
 
 /// The effective words of security.userns and of the namespace fields.
 bool joins(std::string_view mode);          ///< "container:…"

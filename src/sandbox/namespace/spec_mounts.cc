@@ -21,13 +21,15 @@ std::vector<oci::Mount> base_mounts(const SpecInput& input) {
        .source = "devpts",
        .options = {"nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"}},
   };
+  if (input.facts.user_ids == 1) mounts.back().options.pop_back();  // group 5 does not exist
   // A user namespace may mount sysfs only in a network namespace that it owns.
   if (input.subid != 0 && !own_namespace(spec.network)) {
     mounts.push_back({.destination = "/sys", .type = "none", .source = "/sys", .options = {"rbind", "nosuid", "noexec", "nodev", "ro"}});
   } else {
     mounts.push_back({.destination = "/sys", .type = "sysfs", .source = "sysfs", .options = {"nosuid", "noexec", "nodev", access}});
-    mounts.push_back(
-        {.destination = "/sys/fs/cgroup", .type = "cgroup", .source = "cgroup", .options = {"nosuid", "noexec", "nodev", access}});
+    if (!input.cgroup.empty())
+      mounts.push_back(
+          {.destination = "/sys/fs/cgroup", .type = "cgroup", .source = "cgroup", .options = {"nosuid", "noexec", "nodev", access}});
   }
   if (own_namespace(spec.namespaces.ipc) || joins(spec.namespaces.ipc)) {
     mounts.push_back({.destination = "/dev/mqueue", .type = "mqueue", .source = "mqueue", .options = {"nosuid", "noexec", "nodev"}});

@@ -55,12 +55,18 @@ class Engine:
         assert holder.stdout.readline() == b"up\n"
         return holder
 
+    def enter(self):
+        """What starts a program where the engine is, as whoever it belongs to."""
+        return ["nsenter", f"--net={self.netns}"]
+
+    def daemon_flags(self):
+        return ["--data-dir", str(self.data), "--run-dir", str(self.run), "--socket", str(self.socket), "--cgroup-parent", self.cgroup, "--instance", self.key]
+
     def start(self, wait=True):
         """Starts the daemon and returns when it serves."""
         read, write = os.pipe()
         os.set_inheritable(write, True)
-        argv = ["nsenter", f"--net={self.netns}", str(self.bin / "fulcrumd"), "--data-dir", str(self.data), "--run-dir", str(self.run), "--socket",
-                str(self.socket), "--cgroup-parent", self.cgroup, "--instance", self.key, "--ready-fd", str(write), *self.args]
+        argv = [*self.enter(), str(self.bin / "fulcrumd"), *self.daemon_flags(), "--ready-fd", str(write), *self.args]
         with open(self.log, "ab") as log:
             self.daemon = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, pass_fds=[write], env=self.env)
         os.close(write)
@@ -90,7 +96,7 @@ class Engine:
 
     def command(self, *args):
         """argv of a CLI call inside the engine's network namespace."""
-        return ["nsenter", f"--net={self.netns}", str(self.bin / "fulcrum"), "--socket", str(self.socket), *map(str, args)]
+        return [*self.enter(), str(self.bin / "fulcrum"), "--socket", str(self.socket), *map(str, args)]
 
     def cli(self, *args, input=None, timeout=DEADLINE, env=None):
         """Runs the command line; never raises for its exit status."""
