@@ -90,8 +90,9 @@ Result<Process> Process::spawn(const Spec& spec) {
   std::vector<char*> env;
   if (spec.env) env = c_strings(*spec.env);
   pid_t pid = -1;
-  const int err = ::posix_spawnp(&pid, spec.argv[0].c_str(), &actions, &attributes, argv.data(), spec.env ? env.data() : environ);
-  if (err != 0) return fail_errno(err, "spawn {}", spec.argv[0]);
+  const auto& program = spec.program.empty() ? spec.argv[0] : spec.program;
+  const int err = ::posix_spawnp(&pid, program.c_str(), &actions, &attributes, argv.data(), spec.env ? env.data() : environ);
+  if (err != 0) return fail_errno(err, "spawn {}", program);
   auto pidfd = open_pidfd(pid);
   if (!pidfd) {
     ::kill(pid, SIGKILL);

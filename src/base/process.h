@@ -36,6 +36,7 @@ class Process {
     std::string cwd;                              ///< empty: inherit
     bool inherit_stdio = false;                   ///< 0–2 not listed are inherited instead of /dev/null
     bool new_session = false;                     ///< setsid in the child
+    std::string program = {};                     ///< what is executed, when argv[0] is only a name; empty: argv[0]
   };
 
   /// Starts a program (posix_spawn; safe in a threaded process). Signal mask and dispositions are reset in the child.

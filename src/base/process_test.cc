@@ -19,6 +19,10 @@ TEST(Process, ReportsCodeAndSignal) {
   EXPECT_THAT(b.wait(StopSource::never(), Deadline::in(10s)), IsOkAndHolds(ExitStatus{.signal = SIGTERM}));
 }
 TEST(Process, MissingProgramIsNotFound) { EXPECT_THAT(Process::spawn({.argv = {"no-such-program-at-all"}}), ErrorIs(Code::not_found)); }
+TEST(Process, TheProgramNeedNotBeTheFirstWord) {
+  auto output = run({.argv = {"a-name", "-c", "echo $0"}, .program = "/bin/sh"}, "", StopSource::never(), Deadline::in(10s)).value();
+  EXPECT_EQ(output.out, "a-name\n");
+}
 TEST(Process, SwappedDescriptorsDoNotClobberEachOther) {
   auto x = sys::pipe().value(), y = sys::pipe().value();
   // 3 and 4 in the child are our y and x, whatever numbers those have here.

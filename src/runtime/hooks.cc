@@ -9,14 +9,10 @@ namespace {
 
 constexpr std::size_t kMaxOutput = 64 << 10;
 
-/// The program is `path`; argv comes from `args`, whose first word need not be the path.
+/// The program is `path`; argv comes from `args`, whose first word need not be the path (dockerd's hook finds its job by that word).
 Process::Spec process_spec(const oci::Hook& hook) {
-  Process::Spec spec{.argv = hook.args, .env = hook.env};
-  if (spec.argv.empty()) {
-    spec.argv.push_back(hook.path);
-  } else {
-    spec.argv[0] = hook.path;
-  }
+  Process::Spec spec{.argv = hook.args, .env = hook.env, .program = hook.path};
+  if (spec.argv.empty()) spec.argv.push_back(hook.path);
   return spec;
 }
 

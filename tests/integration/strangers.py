@@ -55,6 +55,7 @@ class World:
     def __init__(self):
         self.key = f"fulcrum-strangers-{uuid.uuid4().hex[:8]}"
         self.top = pathlib.Path(tempfile.mkdtemp(prefix=self.key + "-"))
+        self.top.chmod(0o711)  # mapped users pass through
         self.cgroup = "/" + self.key
         script = ("ip link set lo up && mount -t tmpfs -o mode=755 tmpfs /run && mount -t tmpfs -o mode=1777 tmpfs /dev/shm && mkdir -p /run/lock && "
                   "echo up && exec cat")
@@ -246,6 +247,14 @@ class Podman:
     def run(self, *words, **options):
         return self.call("run", "--cgroup-parent", self.world.cgroup, "--network", "none", *words, **options)
 
+    def remove(self, name):
+        """Removes by force, again when podman 4.3 trips over its own clean-up process (it does with every runtime: "userdata/shm: busy")."""
+        for _ in range(5):
+            done = self.call("rm", "-f", "-i", "-t", "0", name, check=False)
+            if done.returncode == 0 or "userdata/shm" not in done.stderr:
+                break
+        assert done.returncode == 0, done.stderr
+
     def inspect(self, name, key=None):
         found = json.loads(self.call("inspect", name).stdout)[0]
         return found[key] if key else found
@@ -258,6 +267,10 @@ class Containerd:
         self.world, self.runtime = world, runtime
         self.socket = world.top / "containerd.sock"
         config = world.top / "containerd.toml"
+        # ctr forgets --runc-binary where users are mapped, and the shim then takes "runc" from PATH.
+        (world.top / "bin").mkdir()
+        (world.top / "bin/runc").symlink_to(runtime)
+        world.env["PATH"] = f"{world.top / 'bin'}:{world.env['PATH']}"
         config.write_text(f'version = 2\nroot = "{world.top}/containerd"\nstate = "{world.top}/state"\ndisabled_plugins = ["io.containerd.grpc.v1.cri"]\n'
                           f'[grpc]\n  address = "{self.socket}"\n[ttrpc]\n  address = "{self.socket}.ttrpc"\n')
         world.daemon("containerd", peer("containerd"), "--config", config)

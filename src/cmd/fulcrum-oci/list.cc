@@ -58,7 +58,7 @@ struct Listed {
 Result<std::vector<Listed>> list_containers(const Session& session) {
   std::vector<Listed> result;
   auto names = sys::list_directory(session.root);
-  if (!names && names.error().code == Code::not_found && !session.root_given) return result;
+  if (!names && names.error().code == Code::not_found) return result;
   if (!names) return std::unexpected(std::move(names).error());
   for (const auto& name : *names) {
     if (!runtime::check_id(name)) continue;
