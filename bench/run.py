@@ -19,19 +19,24 @@ import uuid
 TOP = pathlib.Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(TOP / "bench"), str(TOP / "tests/e2e"), str(TOP / "tests/integration")]
 
+import cycles  # noqa: E402
+import enter  # noqa: E402
 import measure  # noqa: E402
 import start  # noqa: E402
+import weight  # noqa: E402
 
-PROMISES = {"P1": start.measure}
+PROMISES = {"P1": start.measure, "P3": enter.measure, "P7": weight.measure_shims, "P8": weight.measure_daemon, "P11": cycles.measure}
 
 
 class Bench:
     """What every benchmark shares: folders, programs, the number of runs, a cgroup name of its own."""
 
-    def __init__(self, runs, programs):
-        self.runs, self.programs = runs, programs
+    def __init__(self, runs, cycles, programs):
+        self.runs, self.cycles, self.programs = runs, cycles, programs
         self.key = f"fulcrum-bench-{uuid.uuid4().hex[:6]}"
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.key}-"))
+        # Runtimes keep their states on tmpfs (/run); so here.
+        self.states = pathlib.Path(tempfile.mkdtemp(prefix=f"{self.key}-", dir="/dev/shm" if os.path.ismount("/dev/shm") else None))
 
     def helper(self, name):
         """A C helper of this folder, compiled."""
@@ -56,6 +61,16 @@ class Bench:
                 if (hierarchy / file).exists() and hierarchy.name == "cpuset":
                     (hierarchy / self.key / file).write_text((hierarchy / file).read_text())
 
+    @staticmethod
+    def note(text):
+        """Says something beside the table."""
+        print(text, file=sys.stderr)
+
+    def complain(self, problems):
+        """Says what an engine should have cleaned up by itself."""
+        for problem in problems:
+            self.note(f"left behind: {problem}")
+
     def close(self):
         for folder in self.cgroups():
             try:
@@ -63,6 +78,7 @@ class Bench:
             except OSError as error:
                 print(f"left behind: {folder}: {error}", file=sys.stderr)
         shutil.rmtree(self.folder, ignore_errors=True)
+        shutil.rmtree(self.states, ignore_errors=True)
 
 
 def machine():
@@ -75,6 +91,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("promises", nargs="*", metavar="PROMISE", help=f"of {', '.join(PROMISES)}; default: all")
     parser.add_argument("--runs", type=int, default=60, help="samples of each contender (default 60)")
+    parser.add_argument("--cycles", type=int, default=1000, help="create/delete cycles of P11 (default 1000)")
     parser.add_argument("--json", help="file for every sample")
     parser.add_argument("--no-build", action="store_true", help="take the programs as they are")
     parser.add_argument("--programs", type=pathlib.Path, default=TOP / "build/release/bin", help="folder of the programs")
@@ -89,11 +106,14 @@ def main():
     if not options.no_build:
         subprocess.run(["cmake", "--preset", "release"], cwd=TOP, check=True, stdout=subprocess.DEVNULL)
         subprocess.run(["cmake", "--build", "--preset", "release"], cwd=TOP, check=True, stdout=subprocess.DEVNULL)
-    bench = Bench(options.runs, options.programs.resolve())
+    bench = Bench(options.runs, options.cycles, options.programs.resolve())
     series, verdicts = [], []
     try:
         for name in chosen:
-            some, judged = PROMISES[name](bench)
+            try:
+                some, judged = PROMISES[name](bench)
+            except (AssertionError, OSError, RuntimeError, subprocess.SubprocessError) as error:
+                some, judged = [], [measure.Verdict(name, "the benchmark", 0, missing=str(error)[:600])]
             series += some
             verdicts += judged
     finally:

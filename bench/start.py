@@ -72,7 +72,7 @@ def measure(bench):
         if not path:
             return Series("P1", f"{name} run", "ms", missing=f"{name} is not installed")
         bundle = make_bundle(bench.folder / f"p1-{name}", program, f"/{bench.key}/{name}")
-        return add(f"{name} run", [path, "--root", bench.folder / f"p1-{name}-state", "run", "--bundle", bundle, f"{bench.key}-{name}"], prefix)
+        return add(f"{name} run", [path, "--root", bench.states / name, "run", "--bundle", bundle, f"{bench.key}-{name}"], prefix)
 
     rootfs = make_bundle(bench.folder / "p1-bare", program, "/unused") / "rootfs"
     for kind in ("", "dev/pts", "dev/shm", "dev/mqueue"):

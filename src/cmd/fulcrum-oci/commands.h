@@ -15,7 +15,6 @@ namespace fulcrum::oci_cli {
 /// What the global flags say.
 struct Session {
   std::string root;
-  bool root_given = false;
   bool debug = false;
   bool rootless = false;
   bool systemd_cgroup = false;

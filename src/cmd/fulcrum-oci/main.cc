@@ -151,7 +151,6 @@ std::string default_root() {
 Result<> open_session(Session& session, const Args& global) {
   session.debug = global.flag("debug");
   TRY(session.report.open(global.text("log"), global.text("log-format"), session.debug));
-  session.root_given = global.has("root");
   session.root = global.text("root", default_root());
   if (!session.root.starts_with('/')) {
     char* cwd = ::get_current_dir_name();
