@@ -90,7 +90,29 @@ static void drop(void) {
   must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), "no_new_privs");
 }
 
-// 0 makes, 1 enters with the calling process, 2 removes.
+// A new cpuset is empty and takes nobody before it has its parent's values.
+static void copy_cpuset(const char* folder) {
+  static const char* const files[] = {"cpuset.cpus", "cpuset.mems"};
+  char name[600], value[256];
+  for (int i = 0; i < 2; i++) {
+    snprintf(name, sizeof name, "%s/../%s", folder, files[i]);
+    const int from = open(name, O_RDONLY | O_CLOEXEC);
+    must(from, name);
+    const ssize_t n = read(from, value, sizeof value);
+    must(n, name);
+    close(from);
+    snprintf(name, sizeof name, "%s/%s", folder, files[i]);
+    const int to = open(name, O_WRONLY | O_CLOEXEC);
+    must(to, name);
+    must(write(to, value, n), name);
+    close(to);
+  }
+}
+
+// Makes, enters (v1: `tasks`, which needs no global lock) or removes the cgroup in every hierarchy; v2 is entered by clone3.
+enum { kMake, kEnter, kRemove };
+static int v2_folder = -1;
+
 static void cgroups(const char* path, int verb) {
   DIR* all = opendir("/sys/fs/cgroup");
   if (all == NULL) return;
@@ -98,13 +120,16 @@ static void cgroups(const char* path, int verb) {
   char name[512];
   while ((entry = readdir(all)) != NULL) {
     if (entry->d_name[0] == '.' || entry->d_type != DT_DIR) continue;
-    snprintf(name, sizeof name, "/sys/fs/cgroup/%s/%s%s", entry->d_name, path, verb == 1 ? "/cgroup.procs" : "");
-    if (verb == 0) must(mkdir(name, 0755), name);
-    if (verb == 2) must(rmdir(name), name);
-    if (verb != 1) continue;
+    snprintf(name, sizeof name, "/sys/fs/cgroup/%s/%s%s", entry->d_name, path, verb == kEnter ? "/tasks" : "");
+    const int v2 = strcmp(entry->d_name, "unified") == 0;
+    if (verb == kMake) must(mkdir(name, 0755), name);
+    if (verb == kMake && v2) v2_folder = open(name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (verb == kMake && strcmp(entry->d_name, "cpuset") == 0) copy_cpuset(name);
+    if (verb == kRemove) must(rmdir(name), name);
+    if (verb != kEnter || v2) continue;
     const int fd = open(name, O_WRONLY | O_CLOEXEC);
     must(fd, name);
-    if (write(fd, "0", 1) != 1 && strcmp(entry->d_name, "cpuset") != 0) must(-1, name);
+    must(write(fd, "0", 1), name);
     close(fd);
   }
   closedir(all);
@@ -114,12 +139,16 @@ int main(int argc, char** argv) {
   const char* cgroup = argc > 2 && strcmp(argv[2], "--") != 0 ? argv[2] : NULL;
   const int first = cgroup ? 4 : 3;
   if (argc <= first) return 2;
-  if (cgroup) cgroups(cgroup, 0);
+  if (cgroup) cgroups(cgroup, kMake);
   struct clone_args args = {.flags = CLONE_NEWPID | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWNS, .exit_signal = SIGCHLD};
+  if (v2_folder >= 0) {
+    args.flags |= CLONE_INTO_CGROUP;
+    args.cgroup = v2_folder;
+  }
   const long pid = syscall(SYS_clone3, &args, sizeof args);
   must(pid, "clone3");
   if (pid == 0) {
-    if (cgroup) cgroups(cgroup, 1);
+    if (cgroup) cgroups(cgroup, kEnter);
     must(unshare(CLONE_NEWCGROUP), "cgroup namespace");
     must(sethostname("bare", 4), "hostname");
     root(argv[1]);
@@ -129,6 +158,6 @@ int main(int argc, char** argv) {
   }
   int status;
   must(waitpid(pid, &status, 0), "waitpid");
-  if (cgroup) cgroups(cgroup, 2);
+  if (cgroup) cgroups(cgroup, kRemove);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
