@@ -90,6 +90,9 @@ void Engine::stop() {
 Error failure(const api::Workload& workload) {
   Code code = Code::failed_precondition;
   if (workload.status.reason == "ImageNotFound") code = Code::not_found;
+  // As a shell tells them apart: the program is not there (127), or cannot be executed (126).
+  if (workload.status.reason == "StartFailed" && workload.status.exit_code == 127) code = Code::not_found;
+  if (workload.status.reason == "StartFailed" && workload.status.exit_code == 126) code = Code::permission_denied;
   return {code, workload.status.message.empty() ? "workload " + workload.spec.name + " could not be started" : workload.status.message};
 }
 
@@ -138,8 +141,11 @@ Result<api::Workload> Engine::wait_condition(const std::string& reference, const
           return removed || (over && w.status.run >= (active ? run : run + 1)) || w.status.run > (active ? run : run + 1);
         });
   if (condition == "removed") return when([](const api::Workload&, bool removed) { return removed; });
-  if (condition == "running") return when([](const api::Workload& w, bool) { return w.status.phase == Phase::running; });
-  if (condition == "healthy") return when([](const api::Workload& w, bool) { return w.status.health.status == "healthy"; });
+  // What ended will not come so far any more: the answer's phase says so.
+  if (condition == "running")
+    return when([&](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.phase == Phase::running; });
+  if (condition == "healthy")
+    return when([&](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.health.status == "healthy"; });
   return fail(Code::invalid_argument, "condition: \"{}\" is not one of stopped, next-exit, removed, running, healthy", condition);
 }
 

@@ -72,7 +72,7 @@ class Run final : public Create {
     const auto workload = TRY(create(context));
     const auto uid = text_at(workload, "metadata.uid");
     if (!id_file_.empty()) TRY(sys::write_file_atomic(id_file_, uid));
-    auto status = detach_ ? start_detached(context, uid) : start_attached(context, uid);
+    auto status = detach_ ? start_detached(context, uid) : start_attached(context, uid, at(workload, "spec.autoRemove").is_bool());
     if (status) return status;
     note("fulcrum: " + status.error().message);
     return status_of_start_failure(status.error());
@@ -85,14 +85,23 @@ class Run final : public Create {
     return 0;
   }
 
-  Result<int> start_attached(Context& context, const std::string& uid) {
+  /// With --rm the call returns when the workload is gone with all that it had. Gone already is what is wanted, too.
+  static void await_removal(const Context& context, const std::string& uid) {
+    Context again(context.socket());
+    (void)again.call("GET", workload_path(uid) + "/wait?condition=removed");
+  }
+
+  Result<int> start_attached(Context& context, const std::string& uid, bool removes) {
     const auto target = workload_path(uid) + "/attach?start=true&stdin=" + (flags_.interactive ? "true" : "false");
     auto connection = TRY(context.hijack(target, ""));
     const auto end = TRY(run_session(
         std::move(connection),
         {.tty = flags_.tty, .stdin_open = flags_.interactive, .signal_proxy = signal_proxy_ && !flags_.tty, .detach_keys = detach_keys_}));
     if (end.detached) return 0;
-    if (!end.lost) return end.exit_code;
+    if (!end.lost) {
+      if (removes) await_removal(context, uid);
+      return end.exit_code;
+    }
     // The stream broke, the workload did not: its status is to be had.
     Context again(context.socket());
     const auto answer = TRY(again.call("GET", workload_path(uid) + "/wait?condition=stopped"), "the connection was lost");
