@@ -144,11 +144,13 @@ std::string format_time(Time time) {
     fraction += 1'000'000'000;
     --seconds;
   }
-  const auto t = static_cast<std::time_t>(seconds);
-  std::tm tm{};
-  ::gmtime_r(&t, &tm);
-  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min,
-                     tm.tm_sec, fraction);
+  // Not gmtime: it would read /etc/localtime.
+  const std::chrono::sys_seconds whole{std::chrono::seconds(seconds)};
+  const auto midnight = std::chrono::floor<std::chrono::days>(whole);
+  const std::chrono::year_month_day date(midnight);
+  const std::chrono::hh_mm_ss clock(whole - midnight);
+  return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:09}Z", static_cast<int>(date.year()), static_cast<unsigned>(date.month()),
+                     static_cast<unsigned>(date.day()), clock.hours().count(), clock.minutes().count(), clock.seconds().count(), fraction);
 }
 
 Result<Time> parse_time(std::string_view text) {

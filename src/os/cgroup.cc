@@ -49,6 +49,10 @@ Result<> make_in(const CgroupHierarchy& hierarchy, std::string_view path, std::v
   std::string parent = hierarchy.directory("/");
   const auto full = hierarchy.directory(path);
   const bool cpuset = !hierarchy.v2 && hierarchy.has("cpuset");
+  if (!hierarchy.v2 && !cpuset && ::mkdir(full.c_str(), 0755) == 0) {  // the usual case: the folders above it are there
+    made.push_back(full);
+    return {};
+  }
   for (std::size_t at = parent.size(); at < full.size();) {
     const auto next = std::min(full.find('/', at + 1), full.size());
     const auto level = full.substr(0, next);

@@ -1,5 +1,8 @@
 #include "runtime/resources.h"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <cmath>
 
@@ -9,6 +12,18 @@
 
 namespace fulcrum::runtime {
 namespace {
+
+/// Each rule is a write of its own; the two files are opened once.
+Result<> write_devices(const std::string& folder, const std::vector<DeviceWrite>& writes) {
+  UniqueFd files[2];
+  for (const auto& write : writes) {
+    auto& file = files[write.allow ? 1 : 0];
+    const auto path = folder + (write.allow ? "/devices.allow" : "/devices.deny");
+    if (!file.valid()) file = TRY(sys::open(path, O_WRONLY));
+    if (::write(file.get(), write.line.data(), write.line.size()) < 0) return fail_errno(errno, "write \"{}\" to {}", write.line, path);
+  }
+  return {};
+}
 
 /// "a-b.slice" stands in "a.slice" in systemd's tree; "-.slice" is its top.
 std::string slice_path(std::string_view slice) {
@@ -74,10 +89,7 @@ Result<> apply_devices(const Cgroup& cgroup, const std::vector<oci::DeviceRule>&
   // Between the first write and the last all is denied: nobody runs in there meanwhile.
   const bool running = !TRY(cgroup.processes()).empty() && !TRY(cgroup.frozen());
   if (running) TRY(cgroup.freeze(StopSource::never(), Deadline::in(std::chrono::seconds(10))), "device rules");
-  Result<> done;
-  for (const auto& write : writes) {
-    if (done) done = cgroup.write("devices", write.allow ? "devices.allow" : "devices.deny", write.line);
-  }
+  auto done = write_devices(hierarchy->directory(cgroup.path()), writes);
   if (running) TRY(cgroup.thaw(StopSource::never(), Deadline::in(std::chrono::seconds(10))), "device rules");
   return done;
 }
