@@ -20,7 +20,7 @@ from harness.rootless import RootlessEngine
 from test_limits import cgroup_file, eater  # noqa: F401 (fixtures of the tests below)
 from test_security import caller  # noqa: F401
 
-NEEDS_CGROUP = re.compile("C06|C07|update_changes|top_stats")
+NEEDS_CGROUP = re.compile("C06|C07|update_changes|top_stats|C18_a_daemon_crash")  # the latter looks for a workload by its cgroup
 SAME = {
     test_run: ["test_C01_run_rm_true_exits_zero_and_is_gone", "test_C01_exit_status_is_passed_through", "test_C01_streams_are_kept_apart_and_binary_safe",
                "test_run_with_a_terminal", "test_run_detach_keys_leave_it_running", "test_signals_reach_the_program",
@@ -38,7 +38,7 @@ SAME = {
     test_network: ["test_C11_names_resolve_on_their_network", "test_C11_published_port_from_the_host_and_from_neighbours",
                    "test_C11_two_networks_are_isolated", "test_C11_fixed_address_hosts_and_resolver", "test_C11_internal_network_has_no_way_out",
                    "test_networks_survive_a_daemon_crash"],
-    test_volumes: ["test_C12_named_volume_outlives_the_workload", "test_C12_read_only_mounts_refuse_writes",
+    test_volumes: ["test_C12_named_volume_outlives_the_workload",
                    "test_C12_a_new_volume_is_filled_from_the_image", "test_C12_anonymous_volumes_go_with_the_workload",
                    "test_C12_tmpfs_and_missing_sources"],
     test_life: ["test_C13_health_check_flips_status", "test_C13_restart_policies_that_end", "test_C13_always_restarts_until_stopped_by_hand",
@@ -85,3 +85,233 @@ def load_box(engine):
 
 def first_pid(engine, name):
     return json.loads(engine.ok("top", "--format", "json", name))["processes"][0]["pid"]
+
+
+def ids(pid, kind):
+    """Who runs a process, as the host sees it."""
+    return [int(word) for line in open(f"/proc/{pid}/status") if line.startswith(kind) for word in line.split()[1:]]
+
+
+def namespace(pid, kind):
+    return os.readlink(f"/proc/{pid}/ns/{kind}")
+
+
+def fetch(engine, url, run=None):
+    """curl from the host's side (or with `run`), again while nobody listens yet."""
+    for _ in range(100):
+        done = (run or engine.inside)("curl", "-fsS", "--max-time", "3", url)
+        if done.returncode == 0:
+            return done.stdout.strip()
+        if not any(word in done.stderr.lower() for word in ("refused", "reset", "empty reply")):
+            break
+    return None
+
+
+def serve(engine, name, *flags):
+    engine.ok("run", "-d", "--name", name, *flags, "box", "sh", "-c", f"mkdir /w; echo {name} >/w/index.html; exec httpd -f -p 80 -h /w")
+
+
+def test_C09_nothing_runs_as_root_and_the_command_line_finds_the_engine(box):
+    box.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    for pid, line in box.processes():
+        assert set(ids(pid, "Uid:")) == {box.uid}, line
+    found = box.unprivileged(box.bin / "fulcrum", "ls", "-q")
+    assert found.returncode == 0 and found.stdout.strip(), found.stderr
+    assert os.stat(box.socket).st_uid == box.uid and os.stat(box.data).st_uid == box.uid
+    assert os.stat(box.socket).st_mode & 0o077 == 0
+
+
+def test_C09_C08_root_inside_is_not_root_outside(box):
+    box.ok("run", "-d", "--name", "w", "box", "sh", "-c", "touch /mine; exec sleep 1000")
+    box.ok("run", "-d", "--name", "a", "-u", "alice", "box", "sleep", "1000")
+    assert set(ids(box.inspect("w")["status"]["pid"], "Uid:")) == {box.uid}
+    assert set(ids(box.inspect("a")["status"]["pid"], "Uid:")) == {box.first + 999}
+    assert box.ok("exec", "w", "stat", "-c", "%u:%g", "/mine", "/home/alice").split() == ["0:0", "1000:1000"]
+    assert box.cli("run", "--rm", "-v", "/etc/shadow:/shadow:ro", "box", "cat", "/shadow").returncode == 1
+    done = box.cli("run", "--rm", "--userns", "auto", "box", "true")
+    assert done.returncode == 125 and "security.userns" in done.stderr
+    done = box.cli("run", "--rm", "--cap-add", "SYS_ADMIN", "--security-opt", "seccomp=unconfined", "box", "sh", "-c", "echo 1 >/proc/sys/kernel/panic || mknod /n b 8 0")
+    assert done.returncode == 1 and not pathlib.Path("/proc/sys/kernel/panic").read_text().startswith("1\n")
+
+
+def test_C09_C12_read_only_mounts_refuse_writes(box):
+    host = box.scratch / "host"
+    host.mkdir()
+    (host / "f").write_text("from here\n")
+    os.chown(host, box.uid, box.uid)
+    done = box.cli("run", "--rm", "-v", f"{host}:/mnt:ro", "-v", "data:/keep:ro", "box", "sh", "-c", "cat /mnt/f; touch /mnt/x; touch /keep/x")
+    assert done.stdout == "from here\n" and done.stderr.count("Read-only") == 2
+    box.ok("run", "--rm", "--mount", f"type=bind,source={host},target=/mnt", "box", "touch", "/mnt/y")
+    assert (host / "y").stat().st_uid == box.uid
+
+
+@slirp
+def test_C09_C02_pull_by_tag_and_by_digest(make_engine):
+    from harness.registry import Registry
+    from harness.rootless import OUTSIDE
+    from test_images import push_box
+    engine = make_engine(args=["--insecure-registry", f"{OUTSIDE}:5000"])
+    registry = Registry(engine, host=OUTSIDE)
+    try:
+        digest = push_box(engine, registry)
+        by_tag = engine.ok("image", "pull", "-q", f"{registry.address}/box:1")
+        assert engine.ok("image", "pull", "-q", f"{registry.address}/box@{digest}") == by_tag
+        assert engine.ok("run", "--rm", f"{registry.address}/box@{digest}", "cat", "/data/seed") == "from the image"
+        wrong = "sha256:" + "0" * 64
+        done = engine.cli("image", "pull", "-q", f"{registry.address}/box@{wrong}")
+        assert done.returncode != 0 and wrong in done.stderr
+    finally:
+        registry.stop()
+
+
+def test_C09_without_delegated_cgroups_limits_are_refused_by_name(box):
+    for flags, field in [(["-m", "64Mi"], "resources.memory"), (["--cpus", "1"], "resources.cpus"), (["--pids-limit", "9"], "resources.pids"),
+                         (["--cpuset-cpus", "0"], "resources.cpusetCpus")]:
+        done = box.cli("run", "--rm", *flags, "box", "true")
+        assert done.returncode == 125 and f"{field}: needs a delegated cgroup" in done.stderr, done.stderr
+    assert json.loads(box.ok("ls", "-a", "--format", "json"))["items"] == []
+    # Everything that needs no limit works all the same.
+    box.ok("run", "-d", "--name", "w", "box", "sh", "-c", "sleep 1000 & exec sleep 2000")
+    assert not box.cgroups()
+    top = box.ok("top", "w")
+    assert "sleep 1000" in top and "sleep 2000" in top
+    done = box.cli("pause", "w")
+    assert done.returncode == 1 and "cgroup" in done.stderr
+    box.ok("stop", "-t", "0", "w")
+    assert box.phase("w") == "stopped"
+    box.ok("rm", "w")
+
+
+def test_C09_without_ranges_of_ids_only_root_exists_and_that_is_said(make_engine):
+    engine = load_box(make_engine(subids=False))
+    assert "only one user exists inside" in engine.tail() and "/etc/subuid" in engine.tail()
+    assert engine.ok("run", "--rm", "box", "sh", "-c", "id -u; stat -c %u /home/alice; touch /new && echo written").split() == ["0", "0", "written"]
+    done = engine.cli("run", "--rm", "-u", "alice", "box", "true")
+    assert done.returncode == 125 and "user: id 1000 does not exist" in done.stderr
+    engine.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    assert engine.ok("exec", "w", "echo", "hi") == "hi"
+
+
+def test_C09_layers_with_whiteouts_opaque_folders_and_devices(engine):
+    import io
+    import tarfile
+
+    from harness.images import busybox_rootfs, docker_archive
+    base = busybox_rootfs(engine.scratch / "base.tar", extra={"d/old": "old", "gone": "x"})
+    with tarfile.open(engine.scratch / "top.tar", "w") as tar:
+        def add(name, kind=tarfile.REGTYPE, data=b""):
+            info = tarfile.TarInfo(name)
+            info.type, info.size, info.mode = kind, len(data), 0o755
+            info.devmajor, info.devminor = 1, 3
+            tar.addfile(info, io.BytesIO(data))
+        add("d", tarfile.DIRTYPE)
+        add("d/.wh..wh..opq")
+        add("d/new", data=b"new")
+        add(".wh.gone")
+        add("node", tarfile.CHRTYPE)
+    archive = docker_archive(engine.scratch / "image.tar", [base, engine.scratch / "top.tar"], "two")
+    engine.ok("image", "load", "-i", archive or engine.scratch / "image.tar")
+    out = engine.ok("run", "--name", "w", "two", "sh", "-c", "ls /d; ls /gone /node 2>&1 | wc -l; rm -r /d; mkdir /d; ls -a /d | wc -l; echo x >/dev/null && echo null")
+    assert out.split() == ["new", "2", "2", "null"]
+    # What a container removed is removed in the image made of it.
+    engine.ok("commit", "w", "three")
+    assert engine.ok("run", "--rm", "three", "ls", "/d") == ""
+
+
+@slirp
+def test_C09_published_ports_on_the_real_host(box):
+    serve(box, "all", "-p", "18080:80")
+    serve(box, "local", "-p", "127.0.0.1:18081:80")
+    from harness.rootless import OUTSIDE
+    assert fetch(box, "http://127.0.0.1:18080/") == "all" and fetch(box, f"http://{OUTSIDE}:18080/") == "all"
+    assert fetch(box, "http://127.0.0.1:18081/") == "local"
+    listening = box.inside("ss", "-Hltn").stdout
+    assert "0.0.0.0:18080" in listening and "127.0.0.1:18081" in listening and "0.0.0.0:18081" not in listening
+    assert box.ok("port", "local", "80").strip().endswith("127.0.0.1:18081")
+    box.ok("rm", "-f", "local")
+    assert ":18081" not in box.inside("ss", "-Hltn").stdout
+    # What the host uses already is refused, as is what an ordinary user may not bind; nothing stays.
+    done = box.cli("run", "-d", "--name", "taken", "-p", "18082:80", "-p", "18080:81", "box", "sleep", "1000")
+    assert done.returncode == 125 and "18080" in done.stderr
+    assert ":18082" not in box.inside("ss", "-Hltn").stdout
+    done = box.cli("run", "-d", "--name", "low", "-p", "80:80", "box", "sleep", "1000")
+    assert done.returncode == 125 and "80" in done.stderr and "unprivileged" in done.stderr, done.stderr
+
+
+@slirp
+def test_C09_C18_a_crashed_daemon_is_followed_by_one_in_the_same_namespaces(box):
+    serve(box, "web", "-p", "18080:80")
+    box.ok("run", "-d", "--name", "client", "box", "sleep", "1000")
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+    holder, slirp_pid, pid = box.pin("holder"), box.pin("slirp4netns"), box.inspect("web")["status"]["pid"]
+    before = [namespace(box.daemon.pid, kind) for kind in ("user", "net", "mnt")]
+    assert before == [namespace(holder, kind) for kind in ("user", "net", "mnt")] != [namespace("self", kind) for kind in ("user", "net", "mnt")]
+    assert namespace(box.daemon.pid, "pid") == namespace("self", "pid")
+    box.kill9()
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+    box.start()
+    assert [namespace(box.daemon.pid, kind) for kind in ("user", "net", "mnt")] == before
+    assert (box.pin("holder"), box.pin("slirp4netns"), box.inspect("web")["status"]["pid"]) == (holder, slirp_pid, pid)
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+    assert box.ok("exec", "client", "wget", "-q", "-T", "5", "-O", "-", "http://web/") == "web"
+    serve(box, "more", "-p", "18090:80")
+    assert fetch(box, "http://127.0.0.1:18090/") == "more"
+
+
+@slirp
+def test_C09_the_namespaces_end_with_the_last_workload_and_not_before(box):
+    holder, carrier = box.pin("holder"), box.pin("slirp4netns")
+    box.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    box.stop()
+    assert os.path.exists(f"/proc/{holder}") and os.path.exists(f"/proc/{carrier}")
+    box.start()
+    assert box.pin("holder") == holder and box.ok("exec", "w", "echo", "in") == "in"
+    box.ok("rm", "-f", "w")
+    box.stop()
+    assert not os.path.exists(f"/proc/{holder}") and not os.path.exists(f"/proc/{carrier}")
+    box.start()
+    assert box.pin("holder") != holder
+    assert box.ok("run", "--rm", "box", "echo", "again") == "again"
+
+
+@slirp
+def test_C09_slirp4netns_is_started_again_and_ports_with_it(box):
+    serve(box, "web", "-p", "18080:80")
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+    carrier = box.pin("slirp4netns")
+    box.kill9()
+    os.kill(carrier, 9)
+    box.start()
+    assert box.pin("slirp4netns") != carrier
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+
+
+def test_C09_ports_that_nothing_carries_are_refused_unless_asked_for_inside(make_engine):
+    engine = load_box(make_engine(tun=False))
+    done = engine.cli("run", "-d", "-p", "18080:80", "box", "true")
+    assert done.returncode == 125 and "ports: " in done.stderr and "slirp4netns" in done.stderr
+    assert engine.cli("run", "--rm", "box", "true").returncode == 0
+    engine = load_box(make_engine(network="none"))
+    serve(engine, "web", "-p", "18080:80")
+    assert fetch(engine, "http://127.0.0.1:18080/", engine.within) == "web"
+    assert engine.inside("curl", "-fsS", "--max-time", "3", "http://127.0.0.1:18080/").returncode != 0
+
+
+def test_C09_network_host_is_the_engines_own(box):
+    assert "docker0" not in box.ok("run", "--rm", "--network", "host", "box", "ls", "/sys/class/net")
+    box.ok("run", "-d", "--name", "w", "--network", "host", "box", "sleep", "1000")
+    assert namespace(box.inspect("w")["status"]["pid"], "net") == namespace(box.pin("holder"), "net") != namespace("self", "net")
+
+
+def test_C09_what_makes_no_sense_is_refused(bin_dir, make_engine):
+    import subprocess
+    done = subprocess.run([bin_dir / "fulcrumd", "--rootless"], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 1 and "ordinary users" in done.stderr
+    engine = make_engine()
+    for flags, word in [(["--socket-group", "root"], "--socket-group"), (["--userns", "auto"], "--userns"), (["--rootless-network", "x"], "--rootless-network")]:
+        done = engine.unprivileged(engine.bin / "fulcrumd", *flags)
+        assert done.returncode != 0 and word in done.stdout + done.stderr
+    # A second daemon for the same user goes away and harms nothing.
+    done = engine.unprivileged(engine.bin / "fulcrumd", *engine.daemon_flags())
+    assert done.returncode == 1 and "another fulcrumd" in done.stderr
+    engine.ok("ls")

@@ -10,20 +10,20 @@ import pytest
 CONFIG = """version: 0.1
 log: {{level: error}}
 storage: {{filesystem: {{rootdirectory: {root}}}, delete: {{enabled: true}}}}
-http: {{addr: 127.0.0.1:{port}}}
+http: {{addr: {host}:{port}}}
 """
 
 
 class Registry:
-    def __init__(self, engine, port=5000):
+    def __init__(self, engine, port=5000, host="127.0.0.1"):
         for program in ("docker-registry", "skopeo"):
             if subprocess.run(["which", program], capture_output=True).returncode:
                 pytest.skip(f"{program} is not installed")
-        self.engine, self.address = engine, f"127.0.0.1:{port}"
+        self.engine, self.address = engine, f"{host}:{port}"
         folder = engine.scratch / "registry"
         folder.mkdir()
         config = folder / "config.yml"
-        config.write_text(CONFIG.format(root=folder / "data", port=port))
+        config.write_text(CONFIG.format(root=folder / "data", host=host, port=port))
         self.process = subprocess.Popen(["nsenter", f"--net={engine.netns}", "docker-registry", "serve", str(config)], stdout=subprocess.DEVNULL,
                                         stderr=subprocess.DEVNULL)
         deadline = time.monotonic() + 30

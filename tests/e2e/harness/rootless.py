@@ -6,12 +6,14 @@ import subprocess
 
 from harness.engine import DEADLINE, Engine
 
+OUTSIDE = "192.0.2.1"  # an address of the host that is not loopback
 SCRIPT = """
 set -e
-for file in passwd group subuid subgid; do mount --bind "$1/etc/$file" "/etc/$file"; done
+for file in passwd group subuid subgid resolv.conf; do mount --bind "$1/etc/$file" "/etc/$file"; done
 mount --bind "$2" "$1/bin"
 if [ -e "$1/tun" ]; then mount --bind "$1/tun" /dev/net/tun; fi
 ip link set lo up
+ip address add $3/32 dev lo
 echo up
 exec cat
 """
@@ -24,7 +26,7 @@ class RootlessEngine(Engine):
     def __init__(self, bin_dir, subids=True, delegate=False, tun=True, network=None, **options):
         self.uid = random.randrange(20_000, 60_000)
         self.first = 200_000 + 65_536 * random.randrange(10_000)
-        self.subids, self.tun = subids, tun
+        self.subids, self.tun, self.kept = subids, tun, set()
         self.real_bin = pathlib.Path(bin_dir)
         super().__init__(bin_dir, **options)
         self.data, self.run = self.top / "home/.local/share/fulcrum", self.top / "xdg/fulcrum"
@@ -44,7 +46,7 @@ class RootlessEngine(Engine):
         ranges = f"{name}:{self.first}:65536\n" if self.subids else ""
         user, group = f"{name}:x:{self.uid}:{self.uid}::{self.top}/home:/bin/sh\n", f"{name}:x:{self.uid}:\n"
         for file, text in (("passwd", pathlib.Path("/etc/passwd").read_text() + user), ("group", pathlib.Path("/etc/group").read_text() + group),
-                           ("subuid", ranges), ("subgid", ranges)):
+                           ("subuid", ranges), ("subgid", ranges), ("resolv.conf", f"nameserver {OUTSIDE}\n")):
             (self.top / "etc" / file).write_text(text)
             (self.top / "etc" / file).chmod(0o644)
         for path in (self.top, self.scratch, self.top / "home", self.top / "xdg"):
@@ -53,7 +55,7 @@ class RootlessEngine(Engine):
         if self.tun and os.path.exists("/dev/net/tun"):
             os.mknod(self.top / "tun", 0o020666, os.stat("/dev/net/tun").st_rdev)
             (self.top / "tun").chmod(0o666)
-        holder = subprocess.Popen(["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh", str(self.top), str(self.real_bin)],
+        holder = subprocess.Popen(["unshare", "--net", "--mount", "--propagation", "private", "sh", "-c", SCRIPT, "sh", str(self.top), str(self.real_bin), OUTSIDE],
                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         assert holder.stdout.readline() == b"up\n"
         self.mounts = f"/proc/{holder.pid}/ns/mnt"
@@ -103,11 +105,11 @@ class RootlessEngine(Engine):
         return problems
 
     def destroy(self):
-        """With no workload left, the end of the daemon ends the namespaces too."""
         problems = super().destroy()
+        if self.daemon:  # with no workload left, the end of the daemon ends the namespaces
+            problems += [f"process {pid} outlived the engine" for pid in self.kept if os.path.exists(f"/proc/{pid}")]
         return problems
 
-    def end_namespaces(self):
-        pids = [pid for pid in (self.pin("holder"), self.pin("slirp4netns")) if pid]
-        self.stop()
-        return [pid for pid in pids if os.path.exists(f"/proc/{pid}")]
+    def start(self, wait=True):
+        super().start(wait)
+        self.kept |= {pid for pid in (self.pin("holder"), self.pin("slirp4netns")) if pid}
