@@ -326,6 +326,7 @@ Result<api::Workload> Engine::pause(const std::string& reference, const Call& ca
     auto& w = edit.workload;
     if (w.status.phase != Phase::running && w.status.phase != Phase::paused)
       return fail(Code::failed_precondition, "workload {} does not run", w.spec.name);
+    TRY(sandbox(w).can_pause(WorkloadId(w.metadata.uid)));
     w.intent.state = "paused";
     return true;
   }));

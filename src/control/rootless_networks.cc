@@ -87,7 +87,12 @@ class RootlessNetworks final : public Networks {
     }
     for (const auto& endpoint : endpoints) remember(endpoint);
     if (!forwards_) return report;
-    for (const auto& forward : TRY(forwards_->list())) {
+    const auto open_now = forwards_->list();
+    if (!open_now) {  // the engine goes on without the host's ports, and says so
+      report.problems.push_back(open_now.error());
+      return report;
+    }
+    for (const auto& forward : *open_now) {
       const bool ours = std::any_of(wanted.begin(), wanted.end(), [&](const auto& port) { return same_host_port(port, forward.port); });
       if (!ours) TRY(forwards_->close(forward.port));
     }

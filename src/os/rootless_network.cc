@@ -1,6 +1,7 @@
 // The way out of the network namespace: slirp4netns, which speaks TCP and UDP for it as the ordinary user.
 #include <fcntl.h>
 #include <linux/mount.h>
+#include <signal.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -31,6 +32,17 @@ std::string resolver_text() {
   return text;
 }
 
+/// slirp4netns listens at its socket some time after it has said that it is ready, and tells nobody: tried with growing pauses.
+Result<> wait_for_socket(const std::string& path) {
+  const auto deadline = Deadline::in(kStart);
+  for (auto pause = std::chrono::microseconds(200);; pause = std::min(pause * 2, std::chrono::microseconds(20'000))) {
+    const auto connected = sys::connect_unix(path);
+    if (connected) return {};
+    if (deadline.passed()) return std::unexpected(with_context(connected.error(), "slirp4netns does not listen"));
+    (void)wait_until(StopSource::never(), Deadline::in(pause));
+  }
+}
+
 }  // namespace
 
 Result<std::string> read_answer(int fd, const std::string& from) {
@@ -48,7 +60,14 @@ Result<std::string> read_answer(int fd, const std::string& from) {
 }
 
 Result<> ensure_slirp(const std::string& run_dir, pid_t holder) {
-  if (read_pin(slirp_pin(run_dir))) return {};
+  if (const auto running = read_pin(slirp_pin(run_dir))) {
+    if (sys::connect_unix(slirp_socket(run_dir))) return {};
+    // On its way out: the socket goes first.
+    if (const auto pidfd = open_pidfd(*running); pidfd && read_pin(slirp_pin(run_dir)) == running) {
+      TRY(signal_pidfd(pidfd->get(), SIGKILL), "end slirp4netns");
+      TRY(wait_any(StopSource::never(), Deadline::in(kStart), {{pidfd->get(), POLLIN}}), "wait for slirp4netns to end");
+    }
+  }
   ::unlink(slirp_socket(run_dir).c_str());
   // Opened for both, so that it does not wait for the holder; slirp4netns ends when the holder, the only other writer, does.
   auto alive = TRY(sys::open(alive_fifo(run_dir), O_RDONLY | O_NONBLOCK));
@@ -69,6 +88,7 @@ Result<> ensure_slirp(const std::string& run_dir, pid_t holder) {
     const auto said = sys::read_file(folder(run_dir) + "/slirp4netns.log", 64 << 10).value_or("");
     return fail(Code::failed_precondition, "slirp4netns did not start: {}", said.substr(0, 2000));
   }
+  TRY(wait_for_socket(slirp_socket(run_dir)));
   TRY(write_pin(slirp_pin(run_dir), process.pid()));
   process.detach();  // it lives as long as the holder
   return {};

@@ -43,6 +43,11 @@ bool in_user_namespace() {
   return answer;
 }
 
+bool may_set_groups() {
+  static const bool answer = !sys::read_file("/proc/self/setgroups", 64).value_or("allow").starts_with("deny");
+  return answer;
+}
+
 std::uint64_t mapped_user_ids() {
   static const std::uint64_t answer = count_ids(own_map());
   return answer;

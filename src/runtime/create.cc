@@ -184,7 +184,7 @@ Result<> Creation::plan() {
   if (common.cloned_into_cgroup) namespaces_.cgroup = entry_->clone_fd();
   const bool prepared = std::any_of(mounts_.begin(), mounts_.end(), [](const auto& mount) { return mount.prepared_by_runtime; });
   common.wait_for_maps = user || prepared;
-  common.may_set_groups = !new_user || ::geteuid() == 0;
+  common.may_set_groups = (!new_user || ::geteuid() == 0) && os::may_set_groups();
   if (spec_.linux->seccomp) common.seccomp = TRY(load_seccomp(*spec_.linux->seccomp, seccomp_cache(options_.root)), "seccomp");
   const bool terminal = spec_.process && spec_.process->terminal;
   common.console_socket = TRY(console_socket_for(terminal, options_.console_socket, options_.console));

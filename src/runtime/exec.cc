@@ -8,6 +8,7 @@
 #include "base/scope_exit.h"
 #include "base/sys.h"
 #include "os/namespaces.h"
+#include "os/user_namespace.h"
 #include "runtime/container.h"
 #include "runtime/credentials.h"
 #include "runtime/init.h"
@@ -82,6 +83,7 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
   plan.proc = TRY(sys::open("/proc", O_PATH | O_DIRECTORY));
   plan.user_namespace = (launch_plan.joined & CLONE_NEWUSER) != 0;
   plan.wait_for_maps = plan.user_namespace;
+  plan.may_set_groups = os::may_set_groups();
   plan.new_keyring = !options.no_new_keyring;
   plan.id = state_.id;
   plan.extra_fds = options.preserve_fds + options.listen_fds;

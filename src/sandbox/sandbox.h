@@ -148,6 +148,11 @@ class Sandbox {
   [[nodiscard]] virtual Result<UniqueFd> watch(const WorkloadId& id) = 0;
   /// To the first process, or to all. A paused workload can only be killed (SIGKILL). Errors: failed_precondition when it does not run.
   [[nodiscard]] virtual Result<> signal(const WorkloadId& id, int signo, bool all_processes) = 0;
+  /// Whether pause() can work for this workload here, asked before anybody waits for it. Error: unimplemented with the reason.
+  [[nodiscard]] virtual Result<> can_pause(const WorkloadId& id) const {
+    (void)id;
+    return {};
+  }
   [[nodiscard]] virtual Result<> pause(const WorkloadId& id) = 0;
   [[nodiscard]] virtual Result<> resume(const WorkloadId& id) = 0;
   /// Changes limits without a restart.

@@ -1,6 +1,7 @@
 #include "fulcrumd/options.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <boost/json.hpp>
 
 #include "base/sys.h"
@@ -72,7 +73,8 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--rootless-network", o.rootless_network, "A rootless engine's way out and published ports")
       ->check(CLI::IsMember({"auto", "slirp4netns", "none"}))
       ->capture_default_str();
-  app.add_option("--rootless-enter", o.rootless_enter, "Run this command inside the namespaces of the rootless engine of --run-dir");
+  app.add_option("--rootless-enter", o.rootless_enter,
+                 "Run the command that follows inside the namespaces of the rootless engine of --run-dir");
   app.add_option("--ready-fd", o.ready_fd, "Write \"ready\" to this descriptor when the API serves");
 }
 
@@ -80,6 +82,10 @@ void declare(CLI::App& app, Options& o) {
 
 Parsed parse_options(int argc, char** argv) {
   Parsed parsed;
+  // Everything behind it is another program's command line.
+  const auto enter = std::find_if(argv + 1, argv + argc, [](const char* word) { return std::string_view(word) == "--rootless-enter"; });
+  std::vector<std::string> command(enter == argv + argc ? enter : enter + 1, argv + argc);
+  if (!command.empty()) argc = static_cast<int>(enter - argv);
   CLI::App app("The Fulcrum engine", "fulcrumd");
   app.set_version_flag("--version", "fulcrumd " FULCRUM_VERSION);
   declare(app, parsed.options);
@@ -93,6 +99,7 @@ Parsed parse_options(int argc, char** argv) {
     parsed.exit_code = app.exit(error, out, err);
     parsed.text = out.str() + err.str();
   }
+  if (!command.empty()) parsed.options.rootless_enter = std::move(command);
   if (parsed.options.socket.empty()) parsed.options.socket = parsed.options.run_dir + "/fulcrum.sock";
   return parsed;
 }

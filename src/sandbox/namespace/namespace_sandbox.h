@@ -37,6 +37,7 @@ class NamespaceSandbox final : public Sandbox {
   Result<Observed> observe(const WorkloadId& id) override;
   Result<UniqueFd> watch(const WorkloadId& id) override;
   Result<> signal(const WorkloadId& id, int signo, bool all_processes) override;
+  Result<> can_pause(const WorkloadId& id) const override;
   Result<> pause(const WorkloadId& id) override;
   Result<> resume(const WorkloadId& id) override;
   Result<> update(const WorkloadId& id, const api::Resources& resources) override;

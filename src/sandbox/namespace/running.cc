@@ -45,6 +45,11 @@ Result<std::vector<std::int64_t>> processes_like(std::int64_t first) {
 
 }  // namespace
 
+Result<> NamespaceSandbox::can_pause(const WorkloadId& id) const {
+  TRY(cgroup(id), "pause");
+  return {};
+}
+
 Result<> NamespaceSandbox::pause(const WorkloadId& id) {
   const auto seen = TRY(observe(id));
   if (seen.state == State::paused) return {};

@@ -19,6 +19,14 @@ exec cat
 """
 
 
+def alive(pid):
+    """Is it there, and no zombie that its new parent has not looked at yet?"""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except OSError:
+        return False
+
+
 class RootlessEngine(Engine):
     """fulcrumd as an ordinary user with the folders that it chooses by itself. `subids`: whether the user has ranges of further ids;
     `delegate`: whether the user has cgroups; `tun`: whether slirp4netns can work."""
@@ -107,7 +115,7 @@ class RootlessEngine(Engine):
     def destroy(self):
         problems = super().destroy()
         if self.daemon:  # with no workload left, the end of the daemon ends the namespaces
-            problems += [f"process {pid} outlived the engine" for pid in self.kept if os.path.exists(f"/proc/{pid}")]
+            problems += [f"process {pid} outlived the engine" for pid in self.kept if alive(pid)]
         return problems
 
     def start(self, wait=True):
