@@ -62,6 +62,22 @@ TEST(Schema, RoundTripLeavesDefaultsOut) {
   EXPECT_EQ(text, R"({"name":"a","words":[],"limits":{"x":{"memory":"128Mi","cpus":1.5E0}},"wait":"1m30s"})");
   EXPECT_EQ(decode_text<Thing>(text).value(), thing);
 }
+struct Outer {
+  std::optional<Limits> maybe;
+  Limits plain;
+};
+}  // namespace
+template <>
+struct Schema<Outer> {
+  static constexpr std::string_view name = "Outer";
+  static constexpr std::string_view doc = "Outer.";
+  static constexpr auto fields = std::tuple{optional("maybe", &Outer::maybe, "May be there."), optional("plain", &Outer::plain, "Is there.")};
+};
+namespace {
+TEST(Schema, AnEngagedOptionalIsSaidEvenWhenEmpty) {
+  EXPECT_EQ(encode_text(Outer{.maybe = Limits{}}), R"({"maybe":{}})");
+  EXPECT_EQ(encode_text(Outer{}), "{}");
+}
 TEST(Schema, NullIsAbsent) {
   EXPECT_EQ(decode_text<Thing>(R"({"name":"a","port":null})").value().port, 80);
   EXPECT_FALSE(decode_text<Thing>(R"({"name":null})").has_value());

@@ -31,8 +31,11 @@ def test_bad_workloads_are_refused_with_their_path(engine, body, part):
 
 
 def test_a_workload_of_many_megabytes_is_refused(engine):
-    status, _ = engine.request("POST", "/v1/workloads", '{"image": "' + "x" * (40 << 20) + '"}')
-    assert status in (400, 413)
+    try:
+        status, _ = engine.request("POST", "/v1/workloads", '{"image": "' + "x" * (40 << 20) + '"}')
+        assert status in (400, 413)
+    except (BrokenPipeError, ConnectionResetError):
+        pass  # the engine answered and hung up before all of it was sent
     alive(engine)
 
 
@@ -56,7 +59,7 @@ def test_garbage_on_the_socket(engine):
                 answer = client.recv(4096)
             except ConnectionResetError:
                 answer = b""
-            assert answer == b"" or answer.startswith(b"HTTP/1.1 4")
+            assert answer == b"" or answer.startswith((b"HTTP/1.1 4", b"HTTP/1.1 505"))
     alive(engine)
 
 

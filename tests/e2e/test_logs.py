@@ -1,6 +1,6 @@
 """C04: logs by time and number, followed, rotated, across a daemon restart; log files hold every byte."""
 import re
-import time
+import subprocess
 
 COUNT = 'i=0; while [ $i -lt {n} ]; do echo line $i; i=$((i+1)); done'
 
@@ -51,8 +51,9 @@ def test_C04_survives_a_daemon_restart(box):
 
 
 def test_partial_lines_and_binary_bytes_come_back_as_written(box):
-    box.ok("run", "--name", "w", "box", "sh", "-c", r"head -c 40000 /dev/zero | tr '\0' x; printf '\001\377no newline'")
-    import subprocess
+    box.ok("create", "--name", "w", "box", "sh", "-c", r"head -c 40000 /dev/zero | tr '\0' x; printf '\001\377no newline'")
+    box.ok("start", "w")
+    box.wait("w", "stopped")
     raw = subprocess.run(box.command("logs", "w"), capture_output=True).stdout
     assert raw == b"x" * 40000 + b"\x01\xffno newline"
 

@@ -15,7 +15,7 @@ def test_C01_run_rm_true_exits_zero_and_is_gone(box):
 
 @pytest.mark.parametrize("command,status", [
     (["sh", "-c", "exit 7"], 7),
-    (["sh", "-c", "kill -9 $$"], 137),
+    (["sh", "-c", "sh -c 'kill -9 $$'; exit $?"], 137),
     (["no-such-program"], 127),
     (["/etc/passwd"], 126),
 ])
