@@ -403,7 +403,9 @@ void encode_field(json::object& object, const T& in, const T& defaults, const Fi
   auto encoded = Codec<M>::encode(in.*field.member);
   // An engaged std::optional is said even when it is empty: `"capabilities": {}` is not the same as no capabilities at all.
   constexpr bool engaged_matters = requires(const M& m) { m.has_value(); };
-  if (field.presence == Presence::optional && (encoded.is_null() || (!engaged_matters && encoded.is_object() && encoded.get_object().empty()))) return;
+  if (field.presence == Presence::optional &&
+      (encoded.is_null() || (!engaged_matters && encoded.is_object() && encoded.get_object().empty())))
+    return;
   object[json::string_view(field.name.data(), field.name.size())] = std::move(encoded);
 }
 

@@ -71,7 +71,8 @@ template <>
 struct Schema<Outer> {
   static constexpr std::string_view name = "Outer";
   static constexpr std::string_view doc = "Outer.";
-  static constexpr auto fields = std::tuple{optional("maybe", &Outer::maybe, "May be there."), optional("plain", &Outer::plain, "Is there.")};
+  static constexpr auto fields =
+      std::tuple{optional("maybe", &Outer::maybe, "May be there."), optional("plain", &Outer::plain, "Is there.")};
 };
 namespace {
 TEST(Schema, AnEngagedOptionalIsSaidEvenWhenEmpty) {

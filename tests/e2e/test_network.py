@@ -11,11 +11,15 @@ def serve(box, name, *flags, text="hello", port=80):
 
 
 def fetch(box, url, source=None):
-    """wget from inside a workload, or curl from the host side; retries while nobody listens yet."""
-    for _ in range(200):
-        done = box.cli("exec", source, "wget", "-q", "-T", "2", "-O", "-", url) if source else box.inside("curl", "-fsS", "--max-time", "3", url)
-        if done.returncode == 0:
-            return done.stdout.strip()
+    """The page at http://HOST[:PORT]/ as a workload sees it (busybox nc: its static wget cannot resolve), or as the host does."""
+    host, _, port = url.removeprefix("http://").rstrip("/").partition(":")
+    for _ in range(200):  # nobody tells when httpd listens: refused means not yet
+        if source:
+            done = box.cli("exec", source, "sh", "-c", f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 3 {host} {port or 80}")
+        else:
+            done = box.inside("curl", "-fsS", "--max-time", "3", url)
+        if done.returncode == 0 and done.stdout:
+            return done.stdout.strip().splitlines()[-1]
         if "refused" not in done.stderr.lower():
             break
     return None

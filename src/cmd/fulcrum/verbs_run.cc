@@ -10,19 +10,11 @@
 #include "cmd/fulcrum/pull.h"
 #include "cmd/fulcrum/session.h"
 #include "cmd/fulcrum/spec_flags.h"
+#include "cmd/fulcrum/start_failure.h"
 #include "cmd/fulcrum/verb.h"
 
 namespace fulcrum::cli {
 namespace {
-
-/// Exit statuses of a program that could not be started, as a shell and docker have them.
-int status_of_start_failure(const Error& error) {
-  const auto has = [&](std::string_view text) { return error.message.find(text) != std::string::npos; };
-  if (has("executable file not found") || has("no such file or directory: exec") || (error.code == Code::not_found && has("exec")))
-    return 127;
-  if (error.code == Code::permission_denied && has("exec")) return 126;
-  return 125;
-}
 
 class Create : public Verb {
  public:
@@ -72,7 +64,8 @@ class Run final : public Create {
     const auto workload = TRY(create(context));
     const auto uid = text_at(workload, "metadata.uid");
     if (!id_file_.empty()) TRY(sys::write_file_atomic(id_file_, uid));
-    auto status = detach_ ? start_detached(context, uid) : start_attached(context, uid, at(workload, "spec.autoRemove").is_bool());
+    auto status = detach_ ? start_detached(context, uid) : start_attached(context, uid);
+    if (status && !detach_ && !left_running_) TRY(wait_recorded(context, workload));
     if (status) return status;
     note("fulcrum: " + status.error().message);
     return status_of_start_failure(status.error());
@@ -85,23 +78,15 @@ class Run final : public Create {
     return 0;
   }
 
-  /// With --rm the call returns when the workload is gone with all that it had. Gone already is what is wanted, too.
-  static void await_removal(const Context& context, const std::string& uid) {
-    Context again(context.socket());
-    (void)again.call("GET", workload_path(uid) + "/wait?condition=removed");
-  }
-
-  Result<int> start_attached(Context& context, const std::string& uid, bool removes) {
+  Result<int> start_attached(Context& context, const std::string& uid) {
     const auto target = workload_path(uid) + "/attach?start=true&stdin=" + (flags_.interactive ? "true" : "false");
     auto connection = TRY(context.hijack(target, ""));
     const auto end = TRY(run_session(
         std::move(connection),
         {.tty = flags_.tty, .stdin_open = flags_.interactive, .signal_proxy = signal_proxy_ && !flags_.tty, .detach_keys = detach_keys_}));
+    left_running_ = end.detached;
     if (end.detached) return 0;
-    if (!end.lost) {
-      if (removes) await_removal(context, uid);
-      return end.exit_code;
-    }
+    if (!end.lost) return end.exit_code;
     // The stream broke, the workload did not: its status is to be had.
     Context again(context.socket());
     const auto answer = TRY(again.call("GET", workload_path(uid) + "/wait?condition=stopped"), "the connection was lost");
@@ -109,7 +94,20 @@ class Run final : public Create {
     return code != nullptr ? static_cast<int>(*code) : 125;
   }
 
+  /// The exit status came from the workload itself; what the engine shows is to agree when we return. With --rm its name, ports and volumes
+  /// are free then.
+  static Result<> wait_recorded(Context& context, const json::value& workload) {
+    const bool removed = text_at(workload, "spec.autoRemove") == "true";
+    const auto policy = text_at(workload, "spec.restart.name");
+    if (!removed && !policy.empty() && policy != "no") return {};  // it may be running again
+    const auto done =
+        context.call("GET", workload_path(text_at(workload, "metadata.uid")) + "/wait?condition=" + (removed ? "removed" : "stopped"));
+    if (!done && done.error().code != Code::not_found) return std::unexpected(done.error());
+    return {};
+  }
+
   bool detach_ = false;
+  bool left_running_ = false;
   bool signal_proxy_ = true;
   std::string detach_keys_ = "ctrl-p,ctrl-q";
   std::string id_file_;

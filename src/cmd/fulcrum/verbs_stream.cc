@@ -9,6 +9,7 @@
 #include "base/units.h"
 #include "cmd/fulcrum/output.h"
 #include "cmd/fulcrum/session.h"
+#include "cmd/fulcrum/start_failure.h"
 #include "cmd/fulcrum/verb.h"
 
 namespace fulcrum::cli {
@@ -105,10 +106,8 @@ class Exec final : public Verb {
     }
     auto end = attached(context, target);
     if (end) return *end;
-    const auto code = end.error().code;
-    const bool program = end.error().message.find("exec") != std::string::npos;
     note("fulcrum: " + end.error().message);
-    return program && code == Code::not_found ? 127 : program && code == Code::permission_denied ? 126 : 125;
+    return status_of_start_failure(end.error());
   }
 
  private:
