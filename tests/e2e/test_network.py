@@ -20,7 +20,7 @@ def fetch(box, url, source=None):
             done = box.inside("curl", "-fsS", "--max-time", "3", url)
         if done.returncode == 0 and done.stdout:
             return done.stdout.strip().splitlines()[-1]
-        if "refused" not in done.stderr.lower():
+        if "refused" not in done.stderr.lower() and done.returncode not in (7, 56):  # curl: no connection, reset
             break
     return None
 

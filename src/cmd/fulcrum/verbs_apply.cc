@@ -119,9 +119,9 @@ class Up final : public FromFile {
       TRY(context.call("POST", workload_path(spec.name) + "/start"), "{}", spec.name);
       print_line(printable(spec.name) + " " + text_at(answer, "action"));
     }
-    if (wait_)
-      for (const auto& spec : list)
-        TRY(wait_for(context, spec.name, spec.health && !spec.health->disable ? "healthy" : "started"), "{}", spec.name);
+    if (!wait_) return 0;
+    for (const auto& spec : list)  // started they are already: start answers when it is so
+      if (spec.health && !spec.health->disable) TRY(wait_for(context, spec.name, "healthy"), "{}", spec.name);
     return 0;
   }
 
