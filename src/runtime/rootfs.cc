@@ -30,6 +30,17 @@ Result<> make_parent_private(std::string path) {
   }
 }
 
+/// Where the root is attached until it is pivoted into. The user of a user namespace may have no way to root.path (a folder above it is
+/// closed to others, as data folders should be); a detached root can then stand on any folder of this mount namespace that nothing is
+/// opened from any more: sources of mounts were opened by the runtime.
+Result<UniqueFd> mount_point(const RootfsPlan& plan, bool detached) {
+  auto place = sys::open(plan.path, O_PATH | O_DIRECTORY);
+  if (place || place.error().sys_errno != EACCES || !detached || !plan.user_namespace) return place;
+  for (const auto* folder : {"/mnt", "/srv", "/opt", "/var", "/usr"})
+    if (auto other = sys::open(folder, O_PATH | O_DIRECTORY)) return other;
+  return place;
+}
+
 Result<UniqueFd> mount_root(RootfsPlan& plan) {
   const auto& word = plan.spec->linux ? plan.spec->linux->rootfs_propagation : std::string();
   const auto wanted = propagation_flags(word);
@@ -39,8 +50,9 @@ Result<UniqueFd> mount_root(RootfsPlan& plan) {
     const OverlayOwner self;
     plan.overlay = TRY(mount_overlay_root(*plan.own_overlay, &self));
   }
-  if (!plan.overlay.valid()) plan.overlay = TRY(os::clone_tree(AT_FDCWD, plan.path, true), "root {}", plan.path);
-  auto place = TRY(sys::open(plan.path, O_PATH | O_DIRECTORY), "root");
+  const bool detached = plan.overlay.valid();
+  if (!detached) plan.overlay = TRY(os::clone_tree(AT_FDCWD, plan.path, true), "root {}", plan.path);
+  auto place = TRY(mount_point(plan, detached), "root");
   TRY(os::attach(plan.overlay.get(), place.get()), "root {}", plan.path);
   return std::move(plan.overlay);
 }

@@ -11,7 +11,8 @@ Result<> list(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"label"}));
   auto listed = TRY(api.engine.objects().list<api::Volume>(control::kVolumes));
   const auto labels = request.query().all("label");
-  std::erase_if(listed.items, [&](const auto& v) { return !labels_match(v.spec.labels, labels); });
+  // One that is on its way out is gone for who looks; the collector removes its data.
+  std::erase_if(listed.items, [&](const auto& v) { return v.metadata.deleting || !labels_match(v.spec.labels, labels); });
   return response.send_json(200, list_json(listed.items, listed.revision));
 }
 
