@@ -37,7 +37,7 @@ def test_C04_rotation_keeps_the_newest(box):
     first = int(lines[0].split()[1])
     assert lines == [f"line {i}" for i in range(first, 20000)]
     files = sorted(p.stat().st_size for p in box.data.rglob("log*") if p.is_file() and "workloads" in str(p))
-    assert 1 <= len(files) <= 3 and all(size <= 80 << 10 for size in files)
+    assert 1 <= len(files) <= 3 and all(size <= 128 << 10 for size in files)  # at most one batch above the limit
 
 
 def test_C04_survives_a_daemon_restart(box):

@@ -96,8 +96,25 @@ bool Directory::addresses_of(Zone& zone, std::string_view name, std::uint16_t ty
 Lookup Directory::look_up(std::string_view network, const Question& question) {
   const std::lock_guard lock(mutex_);
   const auto found = zones_.find(network);
+  return found == zones_.end() ? Lookup{} : look_in(network, found->second, question);
+}
+
+Lookup Directory::look_up(std::string_view network, const IpAddress& asker, const Question& question) {
+  const std::lock_guard lock(mutex_);
+  const auto found = zones_.find(network);
   if (found == zones_.end()) return {};
-  Zone& zone = found->second;
+  auto own = look_in(network, found->second, question);
+  const auto id = found->second.reverse.find(asker);
+  if (own.kind == Lookup::Kind::found || id == found->second.reverse.end()) return own;
+  for (auto& [other, zone] : zones_) {
+    if (other == network || !zone.hosts.contains(id->second)) continue;
+    auto more = look_in(other, zone, question);
+    if (more.kind == Lookup::Kind::found) return more;
+  }
+  return own;
+}
+
+Lookup Directory::look_in(std::string_view network, Zone& zone, const Question& question) {
   Lookup out;
   if (const auto address = address_of_reverse_name(question.name)) {
     const bool ours = std::ranges::any_of(zone.subnets, [&](const Prefix& s) { return s.contains(*address); });

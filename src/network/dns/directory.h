@@ -33,8 +33,10 @@ class Directory {
   void replace(std::string_view network, std::vector<Host> hosts);
   void forget(std::string_view network);
 
-  /// A name, "name.network" or a reverse name. Several addresses come in turn: each answer starts with another one.
+  /// A name, "name.network" or a reverse name, as `network` knows it. Several addresses come in turn: each answer starts with another one.
   Lookup look_up(std::string_view network, const Question& question);
+  /// The same for who asks from `asker`: a member of several networks asks one of their name servers and means all of them.
+  Lookup look_up(std::string_view network, const IpAddress& asker, const Question& question);
 
  private:
   struct Zone {
@@ -45,6 +47,7 @@ class Directory {
     std::map<IpAddress, std::string> reverse;                               // address → id
     unsigned turn = 0;
   };
+  static Lookup look_in(std::string_view network, Zone& zone, const Question& question);
   static void insert(Zone& zone, Host host);
   static void erase(Zone& zone, std::string_view id);
   static bool addresses_of(Zone& zone, std::string_view name, std::uint16_t type, std::vector<Answer>& out);

@@ -31,6 +31,18 @@ TEST(Directory, NamesAreScopedToTheirNetworkAndCaseless) {
   EXPECT_EQ(d.look_up("front", web).kind, Kind::elsewhere);
 }
 
+TEST(Directory, AMemberOfSeveralNetworksSeesTheNamesOfAll) {
+  Directory d;
+  d.put("front", host("w1", {ip("10.0.0.2")}, {"web"}));
+  d.put("front", host("w2", {ip("10.0.0.3")}, {"both"}));
+  d.put("back", host("w2", {ip("10.1.0.3")}, {"both"}));
+  d.put("back", host("w3", {ip("10.1.0.4")}, {"db"}));
+  const Question web{"web", type::a, 1};
+  EXPECT_THAT(d.look_up("back", ip("10.1.0.3"), web).answers, ElementsAre(Answer(ip("10.0.0.2"))));
+  EXPECT_EQ(d.look_up("back", ip("10.1.0.4"), web).kind, Kind::elsewhere);
+  EXPECT_THAT(d.look_up("front", ip("10.0.0.3"), {"both", type::a, 1}).answers, ElementsAre(Answer(ip("10.0.0.3"))));
+}
+
 TEST(Directory, ServicesRotateOverReadyMembers) {
   Directory d;
   d.put("n", host("a", {ip("10.0.0.2")}, {"a"}, {"svc"}));

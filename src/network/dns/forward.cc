@@ -37,7 +37,7 @@ void Loop::handle(Bytes packet, const Asker& asker, std::string_view network, bo
   const auto reply = [&](Rcode rcode, std::span<const Answer> answers) { respond(asker, build_answer(*parsed, rcode, answers, limit)); };
   if (parsed->opcode != 0) return reply(Rcode::not_implemented, {});
   const bool internet = parsed->question.klass == kClassInternet || parsed->question.klass == kClassAny;
-  const Lookup lookup = internet ? directory_.look_up(network, parsed->question) : Lookup{};
+  const Lookup lookup = internet ? directory_.look_up(network, asker.peer.address(), parsed->question) : Lookup{};
   switch (lookup.kind) {
     case Lookup::Kind::found: return reply(Rcode::ok, lookup.answers);
     case Lookup::Kind::no_name: return reply(Rcode::name_error, {});

@@ -170,7 +170,7 @@ void Loop::accept(const Listener& listener) {
   UniqueFd fd(::accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid() || connections_.size() >= kMaxConnections || !listener.gateway.contains(peer.address())) return;
   const std::uint64_t number = ++last_number_;
-  Connection connection{.network = listener.network, .forward = listener.forward, .fd = std::move(fd)};
+  Connection connection{.network = listener.network, .forward = listener.forward, .fd = std::move(fd), .peer = peer};
   connection.deadline = std::chrono::steady_clock::now() + kConnectionIdle;
   remind(connection.deadline);
   watch(connection.fd.get(), EPOLLIN, number, true);
@@ -205,7 +205,7 @@ bool Loop::read_connection(std::uint64_t number, Connection& connection) {
                                            connection.in.begin() + static_cast<std::ptrdiff_t>(used + 2 + length));
     used += 2 + length;
     ++connection.waiting;
-    handle(packet, Asker{.tcp = true, .source = number}, connection.network, connection.forward);
+    handle(packet, Asker{.tcp = true, .source = number, .peer = connection.peer}, connection.network, connection.forward);
     if (connection.out.size() > kMaxConnectionBacklog) return false;
   }
   connection.in.erase(connection.in.begin(), connection.in.begin() + static_cast<std::ptrdiff_t>(used));

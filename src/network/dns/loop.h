@@ -68,6 +68,7 @@ class Loop {
     std::string network;
     bool forward = true;
     UniqueFd fd;
+    Peer peer;
     std::vector<std::uint8_t> in, out;
     std::size_t waiting = 0;  ///< questions being forwarded
     bool ended = false;       ///< the asker sends no more
