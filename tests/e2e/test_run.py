@@ -102,9 +102,8 @@ def test_workload_file_with_env_entrypoint_and_user(box, tmp_path):
     file = box.scratch / "w.yaml"
     file.write_text("name: f\nimage: box\nentrypoint: [sh, -c]\ncommand: ['echo $A $(id -un) $(pwd); sleep 1000']\nenv: {A: one}\nuser: alice\nworkingDir: /tmp\n")
     assert box.ok("apply", "-f", file).startswith("f created")
-    box.ok("start", "f")
+    assert box.phase("f") == "running"
     assert box.ok("apply", "-f", file).startswith("f unchanged")
-    box.wait("f", "running")
     process = box.spawn("logs", "-f", "f")
     assert process.stdout.readline() == b"one alice /tmp\n"
     process.kill()

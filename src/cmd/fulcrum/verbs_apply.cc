@@ -116,11 +116,12 @@ class Up final : public FromFile {
         TRY(wait_for(context, needed, how.condition), "{}: dependsOn {}", spec.name, needed);
       TRY(pull_if_needed(context, spec, false, false));
       const auto answer = TRY(put(context, spec, false), "{}", spec.name);
-      TRY(context.call("POST", workload_path(spec.name) + "/start"), "{}", spec.name);
+      // What was made or changed was started with it; only what is as declared may have ended or been stopped since.
+      if (text_at(answer, "action") == "unchanged") TRY(context.call("POST", workload_path(spec.name) + "/start"), "{}", spec.name);
       print_line(printable(spec.name) + " " + text_at(answer, "action"));
     }
     if (!wait_) return 0;
-    for (const auto& spec : list)  // started they are already: start answers when it is so
+    for (const auto& spec : list)
       if (spec.health && !spec.health->disable) TRY(wait_for(context, spec.name, "healthy"), "{}", spec.name);
     return 0;
   }
@@ -209,9 +210,9 @@ class Validate final : public FromFile {
 };
 
 constexpr Command kCommands[] = {
-    {"apply", "Workloads", "Make what a file declares; change what differs",
+    {"apply", "Workloads", "Make and start what a file declares; change what differs",
      "  fulcrum apply -f web.yaml\n  fulcrum apply --diff -f web.yaml", make_verb<Apply>},
-    {"up", "Workloads", "apply a file and start it, dependencies first", "  fulcrum up -f shop.yaml --wait", make_verb<Up>},
+    {"up", "Workloads", "apply a file with its networks, dependencies first", "  fulcrum up -f shop.yaml --wait", make_verb<Up>},
     {"down", "Workloads", "Stop and remove what a file declares", "  fulcrum down -f shop.yaml -v", make_verb<Down>},
     {"validate", "Workloads", "Check a file without an engine", "  fulcrum validate shop.yaml", make_verb<Validate>},
 };
