@@ -148,9 +148,8 @@ void forget_endpoints(Edit& edit, const std::string& network) {
   if (status.networks.empty()) status.ports.clear();
 }
 
-Result<> plug_endpoints(const Parts& parts, const api::Workload& workload, int netns) {
-  for (const auto& endpoint : parts.networks.endpoints(WorkloadId(workload.metadata.uid)))
-    TRY(parts.networks.plug_veth(endpoint, netns), "plug into network {}", endpoint.network);
+Result<> plug_endpoints(const Parts& parts, const std::vector<network::Endpoint>& endpoints, int netns) {
+  for (const auto& endpoint : endpoints) TRY(parts.networks.plug_veth(endpoint, netns), "plug into network {}", endpoint.network);
   return {};
 }
 

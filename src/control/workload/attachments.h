@@ -23,8 +23,8 @@ namespace fulcrum::control {
                                                                        const oci::ImageConfig& image);
 /// Puts endpoints into the status and into the transaction.
 void store_endpoints(Edit& edit, const std::vector<network::Endpoint>& endpoints);
-/// Plugs all endpoints of the workload into its network namespace.
-[[nodiscard]] Result<> plug_endpoints(const Parts& parts, const api::Workload& workload, int netns);
+/// Plugs endpoints into a network namespace.
+[[nodiscard]] Result<> plug_endpoints(const Parts& parts, const std::vector<network::Endpoint>& endpoints, int netns);
 /// Leaves one network, or (empty name) all, in the kernel; then forget_endpoints() in the store.
 [[nodiscard]] Result<> detach(const Parts& parts, const std::string& uid, const std::string& network);
 /// Takes endpoints out of the status and the store; an empty name: all.

@@ -1,5 +1,6 @@
 // From created to running.
 #include <algorithm>
+#include <iterator>
 
 #include "api/workload/codec.h"
 #include "base/log.h"
@@ -63,7 +64,7 @@ Result<> WorkloadReconciler::start(const Workload& workload) {
   const WorkloadId id(workload.metadata.uid);
   if (!workload.status.networks.empty()) {
     const auto netns = TRY(sandbox(workload).network_namespace(id));
-    TRY(plug_endpoints(parts_, workload, netns.get()));
+    TRY(plug_endpoints(parts_, parts_.networks.endpoints(id), netns.get()));
   }
   TRY(sandbox(workload).start(id));
   const auto observed = TRY(sandbox(workload).observe(id));
@@ -114,19 +115,22 @@ Result<> WorkloadReconciler::sync_networks(const Workload& workload) {
   }
   const auto config = TRY(parts_.configs.get(workload.status.image_id));
   const auto endpoints = TRY(reserve_endpoints(parts_, workload, *config));
-  TRY(edit(workload, [&](Edit& edit) -> Result<> {
-    for (const auto& endpoint : endpoints) {
-      const auto& have = edit.workload.status.networks;
-      if (std::any_of(have.begin(), have.end(), [&](const auto& e) { return e.network == endpoint.network; })) continue;
+  const auto& have = workload.status.networks;
+  std::vector<network::Endpoint> added;
+  std::copy_if(endpoints.begin(), endpoints.end(), std::back_inserter(added), [&](const auto& endpoint) {
+    return std::none_of(have.begin(), have.end(), [&](const auto& e) { return e.network == endpoint.network; });
+  });
+  if (added.empty()) return {};
+  // Plugged first, so that who sees the record can use the network; after a crash in between, reconcile removes the link and we begin anew.
+  const auto netns = TRY(sandbox(workload).network_namespace(WorkloadId(workload.metadata.uid)));
+  TRY(plug_endpoints(parts_, added, netns.get()));
+  return edit(workload, [&](Edit& edit) -> Result<> {
+    for (const auto& endpoint : added)
       edit.events.push_back(
           parts_.objects.event("network", "connect", endpoint.network, endpoint.network, {{"workload", workload.spec.name}}));
-    }
     store_endpoints(edit, endpoints);
     return {};
-  }));
-  if (endpoints.empty()) return {};
-  const auto netns = TRY(sandbox(workload).network_namespace(WorkloadId(workload.metadata.uid)));
-  return plug_endpoints(parts_, workload, netns.get());
+  });
 }
 
 Result<> WorkloadReconciler::release_network(const Workload& workload) {
