@@ -15,8 +15,8 @@ namespace fulcrum::image {
 
 /// Where a stream goes.
 using Sink = std::function<Result<>(std::string_view)>;
-/// A sink that writes to a descriptor (pipe, socket or file), waiting as long as `stop` does not fire. A pipe or socket should be non-blocking:
-/// within a blocking write a stop is not noticed.
+/// A sink that writes to a descriptor (pipe, socket or file), waiting as long as `stop` does not fire. A pipe or socket should be
+/// non-blocking: within a blocking write a stop is not noticed.
 Sink fd_sink(int fd, const StopSource& stop);
 
 /// A stretch of a file that has data; the rest is holes.

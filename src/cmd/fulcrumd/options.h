@@ -27,12 +27,12 @@ struct Options {
   std::string log_level = "info";
   bool log_json = false;
   std::string config_file;
-  std::string libexec;        ///< folder of fulcrum-oci, fulcrum-shim and fulcrum-init; default: that of this program
-  std::string storage_limit;  ///< bytes that the store of objects may grow to
-  bool rootless = false;                      ///< also implied by not being root
-  std::string rootless_network = "auto";      ///< slirp4netns, none, or auto
-  std::vector<std::string> rootless_enter;    ///< a command to run inside a rootless engine's namespaces instead of serving
-  int ready_fd = -1;          ///< "ready\n" is written there when the socket serves
+  std::string libexec;                      ///< folder of fulcrum-oci, fulcrum-shim and fulcrum-init; default: that of this program
+  std::string storage_limit;                ///< bytes that the store of objects may grow to
+  bool rootless = false;                    ///< also implied by not being root
+  std::string rootless_network = "auto";    ///< slirp4netns, none, or auto
+  std::vector<std::string> rootless_enter;  ///< a command to run inside a rootless engine's namespaces instead of serving
+  int ready_fd = -1;                        ///< "ready\n" is written there when the socket serves
 };
 
 /// The outcome of reading arguments: options, or a text to print and an exit code (--help, --version, mistakes).
