@@ -213,6 +213,21 @@ Result<Rootless> enter_rootless(const RootlessOptions& options) {
   return result;
 }
 
+std::optional<std::string> settle_in_delegated_cgroup(const CgroupLayout& layout) {
+  constexpr std::string_view kEngine = "/engine";
+  const auto* unified = layout.unified();
+  if (layout.mode() != CgroupMode::v2 || unified == nullptr) return std::nullopt;
+  std::string own = unified->own_path;
+  if (own.ends_with(kEngine)) own.resize(own.size() - kEngine.size());  // started by hand from where an earlier one settled
+  if (own.empty() || own == "/") return std::nullopt;
+  const auto folder = unified->directory(own);
+  if (::access(folder.c_str(), W_OK | X_OK) != 0 || ::access((folder + "/cgroup.procs").c_str(), W_OK) != 0) return std::nullopt;
+  const auto child = folder + std::string(kEngine);
+  if (::mkdir(child.c_str(), 0755) != 0 && errno != EEXIST) return std::nullopt;
+  if (!sys::write_existing(child + "/cgroup.procs", "0")) return std::nullopt;
+  return own;
+}
+
 Result<> join_rootless(const std::string& run_dir) {
   const auto holder = read_pin(holder_pin(run_dir));
   if (!holder) return fail(Code::not_found, "no rootless engine has its namespaces in {}", run_dir);

@@ -25,6 +25,7 @@
 
 #include "base/error.h"
 #include "base/unique_fd.h"
+#include "os/cgroup_layout.h"
 
 namespace fulcrum::os {
 
@@ -51,6 +52,11 @@ struct Rootless {
 /// in them. Only for single-threaded processes. Two at a time wait for each other. Errors: failed_precondition naming what the machine
 /// lacks.
 [[nodiscard]] Result<Rootless> enter_rootless(const RootlessOptions& options);
+/// Where an ordinary user's workloads get their cgroups when nobody says: on cgroup v2, the cgroup that this process was started in, if it
+/// was delegated (systemd: Delegate=yes). A cgroup with controllers for its children may hold no process itself, so this process moves
+/// into a child, "engine". Nothing: not v2, or not delegated. `layout` must be fresh.
+[[nodiscard]] std::optional<std::string> settle_in_delegated_cgroup(const CgroupLayout& layout);
+
 /// Joins existing namespaces only, for commands that look into them. Error: not_found when there are none.
 [[nodiscard]] Result<> join_rootless(const std::string& run_dir);
 /// Ends the holder and the way out: once no process is left in them, the namespaces are gone. Absence is success.

@@ -54,6 +54,29 @@ TEST(Pin, AZombieIsGone) {
   EXPECT_THAT(rootless::write_pin(path, child), ErrorIs(Code::not_found));
 }
 
+/// A cgroup v2 tree of ordinary files.
+CgroupLayout fake_v2(const TemporaryDirectory& folder, const std::string& own) {
+  return CgroupLayout::parse("30 23 0:26 / " + folder.path() + " rw - cgroup2 cgroup rw\n", "0::" + own + "\n").value();
+}
+
+TEST(DelegatedCgroup, TheEngineMovesIntoAChildAndWorkloadsStandBesideIt) {
+  const TemporaryDirectory folder;
+  ASSERT_THAT(sys::make_directories(folder / "user/unit/engine"), IsOk());
+  ASSERT_THAT(sys::write_file_atomic(folder / "user/unit/cgroup.procs", ""), IsOk());
+  ASSERT_THAT(sys::write_file_atomic(folder / "user/unit/engine/cgroup.procs", ""), IsOk());
+  EXPECT_EQ(settle_in_delegated_cgroup(fake_v2(folder, "/user/unit")), "/user/unit");
+  EXPECT_EQ(sys::read_file(folder / "user/unit/engine/cgroup.procs").value(), "0");
+  EXPECT_EQ(settle_in_delegated_cgroup(fake_v2(folder, "/user/unit/engine")), "/user/unit");
+}
+
+TEST(DelegatedCgroup, NothingWithoutDelegation) {
+  const TemporaryDirectory folder;
+  ASSERT_THAT(sys::make_directories(folder / "user/unit"), IsOk());
+  EXPECT_EQ(settle_in_delegated_cgroup(fake_v2(folder, "/user/unit")), std::nullopt) << "cgroup.procs may not be written";
+  EXPECT_EQ(settle_in_delegated_cgroup(fake_v2(folder, "/")), std::nullopt) << "the top is nobody's";
+  EXPECT_EQ(settle_in_delegated_cgroup(fake_v2(folder, "/engine")), std::nullopt);
+}
+
 TEST(Rootless, NothingToJoinAndNothingToEnd) {
   const TemporaryDirectory folder;
   EXPECT_THAT(join_rootless(folder.path()), ErrorIs(Code::not_found));

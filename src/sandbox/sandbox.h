@@ -132,6 +132,9 @@ class Sandbox {
   /// before anything is stored; create() refuses the same.
   [[nodiscard]] virtual schema::Violations unsupported(const api::WorkloadSpec& spec) const = 0;
 
+  /// Fields that mean less on this machine than elsewhere, though they are not refused as such: field → what to expect. For the capability table.
+  virtual std::map<std::string, std::string> degraded() const { return {}; }
+
   /// Makes everything up to the moment before the workload's own program runs: after it, network_namespace() is there to be plugged into.
   /// A finished earlier run is cleared away first; one that still goes on is failed_precondition. After an error nothing is left running.
   /// Errors: invalid_argument or unimplemented naming the field that cannot be had here; resource_exhausted; not_found and

@@ -99,8 +99,11 @@ std::string Topologies::capabilities_json() const {
     const auto& topology = of(kind);
     const auto available = topology.available();
     json::object fields;
+    const auto degraded = available ? topology.sandbox().degraded() : std::map<std::string, std::string>();
     for_each_field([&](std::string_view name) {
-      const auto found = capability(name, kind);
+      auto found = capability(name, kind);
+      const auto less = degraded.find(std::string(name));
+      if (found.support == works && less != degraded.end()) found = {degrades, less->second};
       json::object entry{{"support", std::string(to_string(found.support))}};
       if (found.support != works) entry["reason"] = std::string(found.reason);
       if (found.support == refused) entry["nearest"] = std::string(api::to_string(found.nearest));

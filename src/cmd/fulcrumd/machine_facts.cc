@@ -47,7 +47,7 @@ std::string boot_id() {
   return text;
 }
 
-std::string machine_facts(const Options& options) {
+std::string machine_facts(const Options& options, const std::optional<os::Rootless>& rootless) {
   struct utsname name{};
   ::uname(&name);
   struct sysinfo memory{};
@@ -66,6 +66,12 @@ std::string machine_facts(const Options& options) {
                      {"cgroupParent", options.cgroup_parent},
                      {"instance", options.instance},
                      {"defaultUserns", options.userns}};
+  facts["rootless"] = rootless.has_value();
+  if (rootless) {
+    facts["rootlessUserIds"] = rootless->user_ids;
+    facts["rootlessNetwork"] = rootless->network;
+    facts["rootlessHolder"] = rootless->holder;
+  }
   facts["features"] = json::object{{"overlayfs", has_filesystem("overlay")},
                                    {"erofs", has_filesystem("erofs")},
                                    {"seccomp", has_seccomp()},

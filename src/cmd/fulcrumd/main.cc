@@ -175,7 +175,7 @@ Result<> open_modules(const Options& options, const std::optional<os::Rootless>&
   return {};
 }
 
-server::native::Api make_api(const Options& options, Modules& m) {
+server::native::Api make_api(const Options& options, const std::optional<os::Rootless>& rootless, Modules& m) {
   return {.engine = *m.engine,
           .images = *m.images,
           .registry = *m.registry,
@@ -187,7 +187,7 @@ server::native::Api make_api(const Options& options, Modules& m) {
                 return image::registry::Client(with);
               },
           .topologies = *m.topologies,
-          .info = machine_facts(options),
+          .info = machine_facts(options, rootless),
           .version = R"({"version":")" FULCRUM_VERSION R"(","api":"v1"})"};
 }
 
@@ -195,7 +195,7 @@ Result<> run(const Options& options, const std::optional<os::Rootless>& rootless
   const auto signal_fd = TRY(signals());
   Modules modules;
   TRY(open_modules(options, rootless, modules));
-  auto api = make_api(options, modules);
+  auto api = make_api(options, rootless, modules);
   http::Router router;
   server::native::add_routes(router, api);
   http::Server server(std::move(router),

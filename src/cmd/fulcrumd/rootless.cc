@@ -60,6 +60,10 @@ Result<os::Rootless> go_rootless(Options& options) {
     return fail(Code::unimplemented, "--userns {}: a rootless engine cannot map layers to further user namespaces", options.userns);
   }
   TRY(choose_user_folders(options));
+  if (options.cgroup_parent == Options().cgroup_parent) {
+    const auto layout = CgroupLayout::detect();
+    if (const auto own = layout ? os::settle_in_delegated_cgroup(*layout) : std::nullopt) options.cgroup_parent = *own;
+  }
   auto rootless = TRY(os::enter_rootless({.run_dir = options.run_dir, .network = options.rootless_network}), "rootless");
   for (const auto& warning : rootless.warnings) log::warning(warning);
   log::info(

@@ -31,6 +31,7 @@ class NamespaceSandbox final : public Sandbox {
   [[nodiscard]] static Result<std::unique_ptr<NamespaceSandbox>> open(NamespaceConfig config);
 
   schema::Violations unsupported(const api::WorkloadSpec& spec) const override;
+  std::map<std::string, std::string> degraded() const override { return degraded_fields(facts_); }
   Result<> create(const Plan& plan, const StopSource& stop) override;
   Result<UniqueFd> network_namespace(const WorkloadId& id) override;
   Result<> start(const WorkloadId& id) override;

@@ -73,6 +73,7 @@ struct DeviceSet {
 schema::Violations check_spec(const api::WorkloadSpec& spec, const MachineFacts& facts);
 
 /// What an ordinary user's engine cannot do, by field. (spec_rootless.cc)
+std::map<std::string, std::string> degraded_fields(const MachineFacts& facts);
 void check_rootless(const api::WorkloadSpec& spec, const MachineFacts& facts, schema::Violations& out);
 
 /// The effective words of security.userns and of the namespace fields.

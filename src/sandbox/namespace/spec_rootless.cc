@@ -54,6 +54,16 @@ void check_limits(const api::WorkloadSpec& spec, const MachineFacts& facts, sche
 
 }  // namespace
 
+std::map<std::string, std::string> degraded_fields(const MachineFacts& facts) {
+  std::map<std::string, std::string> fields;
+  if (!facts.no_ports.empty()) fields["ports"] = facts.no_ports;
+  if (!facts.rootless) return fields;
+  fields["network"] = "host means the network namespace of this rootless engine, not the machine's";
+  if (facts.controllers.empty()) fields["resources"] = "limits need a delegated cgroup (ulimits and shmSize do not)";
+  if (facts.user_ids == 1) fields["user"] = "only root exists: this engine's user has no ranges in /etc/subuid and /etc/subgid";
+  return fields;
+}
+
 void check_rootless(const api::WorkloadSpec& spec, const MachineFacts& facts, schema::Violations& out) {
   if (!facts.no_ports.empty() && !spec.ports.empty()) out.push_back({"ports", facts.no_ports});
   if (!facts.no_ports.empty() && spec.publish_all) out.push_back({"publishAll", facts.no_ports});
