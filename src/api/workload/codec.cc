@@ -22,11 +22,17 @@ std::string json_schema_text() {
   return schema::pretty(schema::json_schema<T>());
 }
 
+template <class T>
+std::string reference_page() {
+  return schema::markdown(schema::json_schema<T>());
+}
+
 #define FULCRUM_INSTANTIATE(T)                         \
   template Result<T> from_json<T>(std::string_view);   \
   template Result<T> from_stored<T>(std::string_view); \
   template std::string to_json<T>(const T&);           \
-  template std::string json_schema_text<T>();
+  template std::string json_schema_text<T>();          \
+  template std::string reference_page<T>();
 FULCRUM_INSTANTIATE(WorkloadSpec)
 FULCRUM_INSTANTIATE(Workload)
 FULCRUM_INSTANTIATE(VolumeSpec)

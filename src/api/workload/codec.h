@@ -23,6 +23,10 @@ std::string to_json(const T& value);
 template <class T>
 std::string json_schema_text();
 
+/// The reference page of a type and of all that stands in it, in Markdown.
+template <class T>
+std::string reference_page();
+
 /// Reads the workloads of a YAML or JSON file: documents separated by ---, a list, or a map with `workloads:`.
 /// Errors carry the document's number and name: `workload 2 (web): resources.memory: "12Q" is not a size`.
 [[nodiscard]] Result<std::vector<WorkloadSpec>> parse_workload_file(std::string_view text);

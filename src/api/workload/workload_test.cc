@@ -1,3 +1,5 @@
+#include <cstdlib>
+
 #include "api/workload/codec.h"
 #include "api/workload/short_forms.h"
 #include "base/testing.h"
@@ -63,6 +65,24 @@ TEST(WorkloadFile, ContradictionsAreRefused) {
               ErrorIs(Code::invalid_argument, "volumes[1]: \"/x\" is mounted twice"));
   EXPECT_THAT(parse_workload_file("image: x\nautoRemove: true\nrestart: always\n"),
               ErrorIs(Code::invalid_argument, "autoRemove: excludes"));
+}
+
+/// The pages in docs/ are what the tables say. FULCRUM_WRITE_DOCS=1 writes them.
+TEST(GeneratedPages, AreUpToDate) {
+  const std::string folder = std::string(FULCRUM_SOURCE_DIR) + "/docs/generated/";
+  const std::pair<std::string, std::string> pages[] = {
+      {"workload.md",
+       "# The workload file\n\nWhat `fulcrum apply`, `up` and `validate` read, in YAML or JSON.\n\n" + reference_page<WorkloadSpec>()},
+      {"api.md", "# Resources of the native API\n\nWhat the calls of `docs/api.md` send and receive.\n\n" + reference_page<Workload>() +
+                     reference_page<Volume>() + reference_page<Network>() + reference_page<StoredFile>() + reference_page<Event>() +
+                     reference_page<ExecSpec>()},
+  };
+  for (const auto& [name, text] : pages) {
+    if (std::getenv("FULCRUM_WRITE_DOCS") != nullptr) {
+      ASSERT_OK(sys::write_file_atomic(folder + name, text));
+    }
+    EXPECT_THAT(sys::read_file(folder + name), testing::IsOkAndHolds(text)) << name;
+  }
 }
 
 TEST(ShortForms, Ports) {
