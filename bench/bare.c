@@ -47,9 +47,12 @@ static void read_only(const char* path) {
 }
 
 static void devices(void) {
-  static const struct { const char* path; int major, minor; } nodes[] = {{"dev/null", 1, 3}, {"dev/zero", 1, 5}, {"dev/full", 1, 7},
-                                                                         {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0}};
-  for (unsigned i = 0; i < sizeof nodes / sizeof *nodes; i++) must(mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)), nodes[i].path);
+  static const struct {
+    const char* path;
+    int major, minor;
+  } nodes[] = {{"dev/null", 1, 3}, {"dev/zero", 1, 5}, {"dev/full", 1, 7}, {"dev/random", 1, 8}, {"dev/urandom", 1, 9}, {"dev/tty", 5, 0}};
+  for (unsigned i = 0; i < sizeof nodes / sizeof *nodes; i++)
+    must(mknod(nodes[i].path, S_IFCHR | 0666, makedev(nodes[i].major, nodes[i].minor)), nodes[i].path);
   must(symlink("/proc/self/fd", "dev/fd"), "fd");
   must(symlink("/proc/self/fd/0", "dev/stdin"), "stdin");
   must(symlink("/proc/self/fd/1", "dev/stdout"), "stdout");
@@ -58,8 +61,8 @@ static void devices(void) {
 }
 
 static void root(const char* rootfs) {
-  static const char* const masked[] = {"/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/timer_list",
-                                       "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
+  static const char* const masked[] = {"/proc/acpi",       "/proc/asound",      "/proc/kcore",       "/proc/keys",    "/proc/latency_stats",
+                                       "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi"};
   static const char* const fixed[] = {"/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"};
   must(mount(NULL, "/", NULL, MS_REC | MS_SLAVE, NULL), "slave");
   must(mount(rootfs, rootfs, NULL, MS_BIND | MS_REC, NULL), "bind root");
