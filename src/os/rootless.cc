@@ -202,7 +202,7 @@ Result<Rootless> enter_rootless(const RootlessOptions& options) {
   }
   const bool slirp = result.network == "slirp4netns";
   if (slirp) {
-    TRY(ensure_slirp(run_dir, making.holder));
+    TRY(ensure_slirp(run_dir, making.holder, result.fresh));
     result.forwards = slirp_socket(run_dir);
   }
   TRY(join(making.holder), "enter the namespaces of process {}", making.holder);

@@ -23,8 +23,9 @@ std::optional<pid_t> read_pin(const std::string& path);
 /// Waits until `fd` is readable and reads a line of at most 4096 bytes; empty at its end.
 [[nodiscard]] Result<std::string> read_answer(int fd, const std::string& from);
 
-/// Starts slirp4netns for the holder's network namespace, unless it runs. Call in the host's network namespace.
-[[nodiscard]] Result<> ensure_slirp(const std::string& run_dir, pid_t holder);
+/// Starts slirp4netns for the holder's network namespace, unless it runs. `fresh`: the holder is new, so one that runs belongs to an
+/// earlier one and is ended. Call in the host's network namespace.
+[[nodiscard]] Result<> ensure_slirp(const std::string& run_dir, pid_t holder, bool fresh);
 /// Lets programs in this mount namespace ask slirp4netns's name server.
 [[nodiscard]] Result<> use_slirp_resolver(const std::string& run_dir);
 

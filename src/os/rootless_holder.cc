@@ -41,7 +41,34 @@ char read_order(int fd) {
   return n == 1 ? byte : '\0';
 }
 
-Result<> become_holder(const HolderPipes& pipes) {
+/// Keeps the three pipes only. What else the maker had open, its ends of these pipes and its lock above all, would outlive it here.
+Result<> keep_only(HolderPipes& pipes) {
+  constexpr int kHigh = 64;
+  int next = kHigh;
+  for (int* fd : {&pipes.orders, &pipes.reports, &pipes.alive}) {
+    if (::dup2(*fd, next) < 0) return fail_errno(errno, "dup2");
+    *fd = next++;
+  }
+  if (::close_range(3, kHigh - 1, 0) != 0 || ::close_range(static_cast<unsigned>(next), ~0U, 0) != 0)
+    return fail_errno(errno, "close_range");
+  return {};
+}
+
+/// Standard streams to /dev/null, the pipes where the holder looks for them.
+Result<> arrange_descriptors(const HolderPipes& pipes) {
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return fail_errno(errno, "open /dev/null");
+  const std::pair<int, int> moves[] = {
+      {null, 0}, {null, 1}, {null, 2}, {pipes.orders, kOrders}, {pipes.reports, kReports}, {pipes.alive, kAlive}};
+  for (const auto& [from, to] : moves) {
+    if (::dup2(from, to) < 0) return fail_errno(errno, "dup2");
+  }
+  if (::close_range(kAlive + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return fail_errno(errno, "close_range");
+  return {};
+}
+
+Result<> become_holder(HolderPipes& pipes) {
+  TRY(keep_only(pipes));
   if (read_order(pipes.orders) != kMapped) return fail(Code::cancelled, "the ids were not mapped");
   if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "become root of the user namespace");
   if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return fail_errno(errno, "make mount and network namespaces");
@@ -49,23 +76,7 @@ Result<> become_holder(const HolderPipes& pipes) {
   TRY(mount("", "/", "", MS_SLAVE | MS_REC, ""), "set propagation of /");
   TRY(raise_loopback());
   ::setsid();
-  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) return fail_errno(errno, "open /dev/null");
-  for (const auto& [from, to] : {std::pair(null, 0), {null, 1}, {null, 2}}) {
-    if (::dup2(from, to) < 0) return fail_errno(errno, "dup2");
-  }
-  // The three are moved out of each other's way first.
-  int moved[3];
-  const int given[3] = {pipes.orders, pipes.reports, pipes.alive};
-  for (int i = 0; i < 3; ++i) {
-    moved[i] = ::fcntl(given[i], F_DUPFD_CLOEXEC, 16);
-    if (moved[i] < 0) return fail_errno(errno, "duplicate descriptor");
-  }
-  const int places[3] = {kOrders, kReports, kAlive};
-  for (int i = 0; i < 3; ++i) {
-    if (::dup2(moved[i], places[i]) < 0) return fail_errno(errno, "dup2");
-  }
-  if (::close_range(kAlive + 1, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return fail_errno(errno, "close_range");
+  TRY(arrange_descriptors(pipes));
   if (::chdir("/") != 0) return fail_errno(errno, "enter /");
   const std::string argument(kHolderArgument);
   const char* argv[] = {"fulcrumd", argument.c_str(), pipes.run_dir.c_str(), nullptr};
@@ -76,7 +87,7 @@ Result<> become_holder(const HolderPipes& pipes) {
 
 }  // namespace
 
-void run_holder(const HolderPipes& pipes) {
+void run_holder(HolderPipes pipes) {
   const auto done = become_holder(pipes);
   const auto text = "error " + done.error().message + "\n";
   [[maybe_unused]] const auto written = ::write(pipes.reports, text.data(), text.size());

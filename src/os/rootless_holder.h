@@ -19,6 +19,6 @@ struct HolderPipes {
 };
 
 /// In the cloned child, alone in its new user namespace: becomes the holder.
-[[noreturn]] void run_holder(const HolderPipes& pipes);
+[[noreturn]] void run_holder(HolderPipes pipes);
 
 }  // namespace fulcrum::os::rootless

@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <linux/mount.h>
 #include <signal.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -43,6 +44,25 @@ Result<> wait_for_socket(const std::string& path) {
   }
 }
 
+/// Who listens at a unix socket.
+std::optional<pid_t> listener(const std::string& path) {
+  const auto socket = sys::connect_unix(path);
+  struct ucred peer = {};
+  socklen_t size = sizeof peer;
+  if (!socket || ::getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return std::nullopt;
+  return peer.pid;
+}
+
+/// Kills a slirp4netns, as long as `is_it` says that it still is the process meant.
+template <class IsIt>
+Result<> end(pid_t pid, IsIt is_it) {
+  const auto pidfd = open_pidfd(pid);
+  if (!pidfd || !is_it()) return {};
+  TRY(signal_pidfd(pidfd->get(), SIGKILL), "end slirp4netns");
+  TRY(wait_any(StopSource::never(), Deadline::in(kStart), {{pidfd->get(), POLLIN}}), "wait for slirp4netns to end");
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_answer(int fd, const std::string& from) {
@@ -59,37 +79,38 @@ Result<std::string> read_answer(int fd, const std::string& from) {
   return text;
 }
 
-Result<> ensure_slirp(const std::string& run_dir, pid_t holder) {
-  if (const auto running = read_pin(slirp_pin(run_dir))) {
-    if (sys::connect_unix(slirp_socket(run_dir))) return {};
-    // On its way out: the socket goes first.
-    if (const auto pidfd = open_pidfd(*running); pidfd && read_pin(slirp_pin(run_dir)) == running) {
-      TRY(signal_pidfd(pidfd->get(), SIGKILL), "end slirp4netns");
-      TRY(wait_any(StopSource::never(), Deadline::in(kStart), {{pidfd->get(), POLLIN}}), "wait for slirp4netns to end");
-    }
+Result<> ensure_slirp(const std::string& run_dir, pid_t holder, bool fresh) {
+  const auto socket = slirp_socket(run_dir);
+  const auto pin = slirp_pin(run_dir);
+  if (const auto running = listener(socket)) {
+    // Written down or not, it carries the namespaces of the last holder: the folder is this user's alone.
+    if (!fresh) return read_pin(pin) == *running ? Result<>() : write_pin(pin, *running);
+    TRY(end(*running, [&] { return listener(socket) == running; }));
   }
-  ::unlink(slirp_socket(run_dir).c_str());
-  // Opened for both, so that it does not wait for the holder; slirp4netns ends when the holder, the only other writer, does.
-  auto alive = TRY(sys::open(alive_fifo(run_dir), O_RDONLY | O_NONBLOCK));
+  if (const auto silent = read_pin(pin)) {  // it never came so far as to listen, or is on its way out
+    TRY(end(*silent, [&] { return read_pin(pin) == silent; }));
+  }
+  ::unlink(socket.c_str());
+  // slirp4netns ends when the holder, the only writer, does.
+  const auto alive = TRY(sys::open(alive_fifo(run_dir), O_RDONLY | O_NONBLOCK));
   auto ready = TRY(sys::pipe());
   const auto log = TRY(sys::open(folder(run_dir) + "/slirp4netns.log", O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW, 0600));
-  const Process::Spec command{
-      .argv = {"slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox",
-               "--api-socket=" + slirp_socket(run_dir), "--ready-fd=3", "--exit-fd=4", std::to_string(holder), "tap0"},
-      .env = {},
-      .fds = {{1, log.get()}, {2, log.get()}, {3, ready.write.get()}, {4, alive.get()}},
-      .cwd = "/",
-      .inherit_stdio = false,
-      .new_session = true};
+  const Process::Spec command{.argv = {"slirp4netns", "--configure", "--mtu=65520", "--disable-host-loopback", "--enable-sandbox",
+                                       "--api-socket=" + socket, "--ready-fd=3", "--exit-fd=4", std::to_string(holder), "tap0"},
+                              .env = {},
+                              .fds = {{1, log.get()}, {2, log.get()}, {3, ready.write.get()}, {4, alive.get()}},
+                              .cwd = "/",
+                              .inherit_stdio = false,
+                              .new_session = true};
   auto process = TRY(Process::spawn(command), "start slirp4netns");
+  TRY(write_pin(pin, process.pid()));
   ready.write.reset();
   const auto answer = TRY(read_answer(ready.read.get(), "slirp4netns"));
   if (answer.empty()) {
     const auto said = sys::read_file(folder(run_dir) + "/slirp4netns.log", 64 << 10).value_or("");
     return fail(Code::failed_precondition, "slirp4netns did not start: {}", said.substr(0, 2000));
   }
-  TRY(wait_for_socket(slirp_socket(run_dir)));
-  TRY(write_pin(slirp_pin(run_dir), process.pid()));
+  TRY(wait_for_socket(socket));
   process.detach();  // it lives as long as the holder
   return {};
 }

@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import random
 import re
 import shutil
 import time
@@ -292,6 +293,36 @@ def test_C09_slirp4netns_is_started_again_and_ports_with_it(box):
     box.start()
     assert box.pin("slirp4netns") != carrier
     assert fetch(box, "http://127.0.0.1:18080/") == "web"
+
+
+@slirp
+def test_C09_a_launcher_killed_at_any_moment_leaves_one_set_of_namespaces_at_most(box):
+    box.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    kept = box.pin("holder")
+
+    def start_and_kill(times):
+        for _ in range(times):
+            box.start(wait=False)
+            time.sleep(random.uniform(0, 0.06))
+            box.kill9()
+
+    box.kill9()
+    start_and_kill(12)
+    box.start()
+    assert box.pin("holder") == kept and box.ok("exec", "w", "echo", "still") == "still"
+    box.ok("rm", "-f", "w")
+    for _ in range(12):  # from here on the namespaces are made anew each time
+        box.stop()
+        start_and_kill(1)
+        box.start()
+    assert box.ok("run", "--rm", "box", "echo", "works") == "works"
+    for _ in range(500):  # holders whose maker died end by themselves, and what carries for them with them
+        holders = [pid for pid, line in box.processes() if "--hold-namespaces" in line and alive(pid)]
+        carriers = [pid for pid, line in box.processes() if line.startswith("slirp4netns") and alive(pid)]
+        if (holders, carriers) == ([box.pin("holder")], [box.pin("slirp4netns")]):
+            break
+        time.sleep(0.01)
+    assert (holders, carriers) == ([box.pin("holder")], [box.pin("slirp4netns")])
 
 
 def test_C09_ports_that_nothing_carries_are_refused_unless_asked_for_inside(make_engine):
