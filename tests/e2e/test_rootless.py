@@ -9,6 +9,8 @@ import time
 
 import pytest
 
+import test_crash
+import test_images
 import test_life
 import test_limits
 import test_logs
@@ -28,11 +30,15 @@ SAME = {
                "test_C05_exec_with_env_user_workdir_and_exit_code", "test_C05_exec_with_a_terminal", "test_exec_detached_goes_on_by_itself",
                "test_workload_file_with_env_entrypoint_and_user", "test_top_stats_inspect_port_are_for_programs_too",
                "test_copy_in_and_out_running_and_stopped"],
+    test_images: ["test_C03_two_images_share_their_base", "test_image_rm_refuses_what_a_workload_uses",
+                  "test_C17_commit_and_export_keep_what_was_written",
+                  "test_hostile_archives_are_refused_and_leave_nothing"],
     test_logs: ["test_C04_tail_since_until_timestamps", "test_C04_follow_ends_with_the_workload_and_misses_nothing", "test_C04_rotation_keeps_the_newest",
                 "test_C04_survives_a_daemon_restart"],
     test_limits: ["test_C06_out_of_memory_is_reported_as_such", "test_C06_a_kill_is_not_out_of_memory",
                   "test_C06_restart_policy_is_honoured_after_out_of_memory", "test_C07_pids_limit", "test_C07_cpu_quota_is_seen_and_holds",
-                  "test_C07_memory_limit_is_visible_inside_and_outside", "test_update_changes_limits_without_a_restart"],
+                  "test_C07_memory_limit_is_visible_inside_and_outside", "test_ulimits_sysctls_shm_and_oom_score",
+                  "test_update_changes_limits_without_a_restart"],
     test_security: ["test_C10_listed_system_calls_fail_with_eperm", "test_C10_own_profile", "test_C10_capabilities_are_dropped",
                     "test_C10_paths_are_masked_and_read_only", "test_C10_no_new_privileges", "test_user_names_groups_and_missing_users",
                     "test_secrets_are_files_and_are_never_shown"],
@@ -42,7 +48,7 @@ SAME = {
     test_volumes: ["test_C12_named_volume_outlives_the_workload",
                    "test_C12_a_new_volume_is_filled_from_the_image", "test_C12_anonymous_volumes_go_with_the_workload",
                    "test_C12_tmpfs_and_missing_sources"],
-    test_life: ["test_C13_health_check_flips_status", "test_C13_restart_policies_that_end", "test_C13_always_restarts_until_stopped_by_hand",
+    test_life: ["test_C13_health_check_flips_status", "test_C13_http_and_tcp_health", "test_C13_restart_policies_that_end", "test_C13_always_restarts_until_stopped_by_hand",
                 "test_C16_events_come_in_order", "test_C18_an_exec_session_survives_the_daemon"],
 }
 for module, names in SAME.items():
@@ -163,6 +169,27 @@ def test_C09_C02_pull_by_tag_and_by_digest(make_engine):
         assert done.returncode != 0 and wrong in done.stderr
     finally:
         registry.stop()
+
+
+def test_C09_P12_kill_9_at_random_moments(box, monkeypatch):
+    def mkdir(path, *args, **kwargs):  # the test's folder must be the user's
+        made(path, *args, **kwargs)
+        os.chown(path, box.uid, box.uid)
+    made = pathlib.Path.mkdir
+    monkeypatch.setattr(pathlib.Path, "mkdir", mkdir)
+    test_crash.test_P12_kill_9_at_random_moments(box)
+
+
+def test_C09_C17_what_one_user_saves_another_loads(box, make_engine):
+    box.ok("image", "save", "-o", box.scratch / "saved.tar", "box")
+    assert (box.scratch / "saved.tar").stat().st_uid == box.uid
+    other = make_engine()
+    shutil.copy(box.scratch / "saved.tar", other.scratch / "saved.tar")
+    os.chown(other.scratch / "saved.tar", other.uid, other.uid)
+    other.ok("image", "load", "-i", other.scratch / "saved.tar")
+    layers = [json.loads(engine.ok("image", "inspect", "box"))["layers"] for engine in (box, other)]
+    assert layers[0] == layers[1] and layers[0]
+    assert other.ok("run", "--rm", "box", "stat", "-c", "%u", "/home/alice") == "1000"
 
 
 def test_C09_without_delegated_cgroups_limits_are_refused_by_name(box):
