@@ -156,9 +156,18 @@ std::string type_name(const json::object& schema) {
     for (const auto& v : values->as_array()) out += (out.empty() ? "`" : " · `") + std::string(v.as_string()) + "`";
     return out;
   }
+  if (const auto* forms = schema.if_contains("anyOf")) {
+    std::string out;
+    for (const auto& form : forms->as_array()) out += (out.empty() ? "" : " or ") + type_name(form.as_object());
+    return out;
+  }
   const auto* type = schema.if_contains("type");
   if (type == nullptr) return "any";
-  if (!type->is_string()) return "string or other";
+  if (const auto* types = type->if_array()) {
+    std::string out;
+    for (const auto& t : *types) out += (out.empty() ? "" : " or ") + std::string(t.as_string());
+    return out;
+  }
   if (*type == "array") return "list of " + type_name(schema.at("items").as_object());
   if (*type == "object" && schema.contains("additionalProperties"))
     return "map to " + type_name(schema.at("additionalProperties").as_object());
