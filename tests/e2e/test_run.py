@@ -50,7 +50,7 @@ def test_run_detach_keys_leave_it_running(box):
         terminal.expect("up-4\r\n")
         terminal.type("\x10\x11")
         assert terminal.wait() == 0
-    assert box.phase("shell") == "running"
+    assert box.wait("shell", "running")["phase"] == "running"
     with Terminal(box.command("attach", "shell")) as terminal:
         terminal.type("echo again-$((3+3))\n")
         terminal.expect("again-6\r\n")

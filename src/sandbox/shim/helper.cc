@@ -16,9 +16,11 @@ constexpr std::size_t kMaxText = 16 << 10;
 
 }  // namespace
 
-Result<std::unique_ptr<Helper>> Helper::start(Loop& loop, std::vector<std::string> argv, ChildEnds* ends, Done done) {
+Result<std::unique_ptr<Helper>> Helper::start(Loop& loop, Command command, ChildEnds* ends, Done done) {
   std::unique_ptr<Helper> helper(new Helper(loop, std::move(done)));
-  Process::Spec spec{.argv = std::move(argv), .env = std::vector<std::string>{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}};
+  Process::Spec spec{.argv = std::move(command.argv),
+                     .env = std::vector<std::string>{"PATH=/usr/sbin:/usr/bin:/sbin:/bin"},
+                     .program = std::move(command.program)};
   sys::Pipe pipe;
   if (ends != nullptr) {
     if (ends->in.valid()) spec.fds.emplace_back(0, ends->in.get());

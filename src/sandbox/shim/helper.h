@@ -16,6 +16,12 @@
 
 namespace fulcrum::sandbox::shim {
 
+/// What to run.
+struct Command {
+  std::vector<std::string> argv;
+  std::string program;  ///< the file that is executed; empty: argv[0]
+};
+
 /// A running command. What it prints is kept (up to 16 KiB) unless its output is the container's.
 class Helper final : public Source {
  public:
@@ -23,7 +29,7 @@ class Helper final : public Source {
   using Done = std::function<void(ExitStatus status, std::string text)>;
 
   /// `ends`: the container's streams, which the runtime passes on; null: the command's output is kept.
-  [[nodiscard]] static Result<std::unique_ptr<Helper>> start(Loop& loop, std::vector<std::string> argv, ChildEnds* ends, Done done);
+  [[nodiscard]] static Result<std::unique_ptr<Helper>> start(Loop& loop, Command command, ChildEnds* ends, Done done);
   ~Helper() override;
 
   pid_t pid() const { return pid_; }

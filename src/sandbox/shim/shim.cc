@@ -1,5 +1,7 @@
 #include "sandbox/shim/shim.h"
 
+#include <fcntl.h>
+#include <linux/mount.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -16,6 +18,7 @@
 
 #include "base/sys.h"
 #include "base/units.h"
+#include "os/mount.h"
 #include "sandbox/shim/connection.h"
 #include "sandbox/shim/runtime_error.h"
 
@@ -61,6 +64,17 @@ Shim::Shim(Options options, Loop loop, LogWriter log, UniqueFd report)
 
 Shim::~Shim() = default;
 
+namespace {
+/// A descriptor of the program on a detached read-only mount, above the numbers that children's streams get; invalid where this cannot be
+/// had (an old kernel, no privilege): the runtime then seals itself each time that it is started.
+UniqueFd seal(const std::string& program) {
+  constexpr int kAboveStreams = 64;
+  auto view = os::clone_tree(AT_FDCWD, program, false);
+  if (!view || !os::set_attributes(view->get(), {.set = MOUNT_ATTR_RDONLY}, false)) return {};
+  return UniqueFd(::fcntl(view->get(), F_DUPFD_CLOEXEC, kAboveStreams));
+}
+}  // namespace
+
 Result<std::unique_ptr<Shim>> Shim::make(Options options, UniqueFd report) {
   auto loop = TRY(Loop::make());
   auto log = TRY(LogWriter::open({.directory = options.log_directory, .max_size = options.log_size, .max_files = options.log_files}));
@@ -75,6 +89,7 @@ Result<std::unique_ptr<Shim>> Shim::make(Options options, UniqueFd report) {
   if (!shim->signals_.valid()) return fail_errno(errno, "make a signal descriptor");
   TRY(shim->loop_.add(shim->signals_.get(), EPOLLIN, shim->children_.get()));
   TRY(shim->server_.listen(shim->in_directory("shim.sock")));
+  shim->sealed_runtime_ = seal(shim->options_.runtime);
   TRY(shim->create());
   return shim;
 }
@@ -107,10 +122,11 @@ int Shim::turn_timeout() {
   return static_cast<int>(std::clamp<std::int64_t>(left + 1, 0, 60'000));
 }
 
-std::vector<std::string> Shim::runtime_command(std::vector<std::string> words) const {
+Command Shim::runtime_command(std::vector<std::string> words) const {
   std::vector<std::string> argv{options_.runtime, "--root", options_.runtime_root, "--log", in_directory("runtime.log")};
   argv.insert(argv.end(), std::make_move_iterator(words.begin()), std::make_move_iterator(words.end()));
-  return argv;
+  return {.argv = std::move(argv),
+          .program = sealed_runtime_.valid() ? fmt::format("/proc/self/fd/{}", sealed_runtime_.get()) : std::string()};
 }
 
 Result<> Shim::create() {

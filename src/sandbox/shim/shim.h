@@ -81,7 +81,7 @@ class Shim final : public RequestHandler {
   static Reply error_reply(const Error& error);
   static pid_t read_pid(const std::string& path);
   static bool replace_file(const std::string& path, std::string_view text);
-  std::vector<std::string> runtime_command(std::vector<std::string> words) const;
+  Command runtime_command(std::vector<std::string> words) const;
   void send_signal(pid_t pid, int signo) const;
   std::string in_directory(const std::string& name) const { return options_.directory + "/" + name; }
 
@@ -96,6 +96,8 @@ class Shim final : public RequestHandler {
   std::unique_ptr<ConsoleSocket> console_;
   std::map<std::string, std::unique_ptr<Exec>> execs_;
   std::deque<std::string> finished_execs_;
+  UniqueFd
+      sealed_runtime_;  // fulcrum-oci on a read-only mount of its own: a container cannot write to the file, and it need not seal itself
   std::vector<std::unique_ptr<Helper>> helpers_;
   std::vector<std::pair<pid_t, int>> unclaimed_;  // ended before their pid file was read
   std::vector<std::uint64_t> start_waiters_;
