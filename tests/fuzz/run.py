@@ -15,7 +15,7 @@ parser.add_argument("--junit")
 parser.add_argument("names", nargs="*", help="only these targets (fuzz_x)")
 args = parser.parse_args()
 
-built = subprocess.run("cmake --preset fuzz >/dev/null && nice cmake --build --preset fuzz -- --quiet", shell=True, cwd=top).returncode
+built = subprocess.run("cmake --preset fuzz >/dev/null && nice cmake --build --preset fuzz --target fuzz_targets -- --quiet", shell=True, cwd=top).returncode
 targets = sorted(p for p in (top / "build/fuzz/fuzz").glob("fuzz_*") if os.access(p, os.X_OK)) if built == 0 else []
 if args.names:
     targets = [t for t in targets if t.name in args.names]
