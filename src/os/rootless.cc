@@ -78,7 +78,7 @@ Result<pid_t> clone_holder(const HolderPipes& pipes) {
   auto report = TRY(sys::pipe());
   const auto middle = TRY(clone_process({.flags = 0}));
   if (middle.pid == 0) {
-    const auto holder = clone_process({.flags = CLONE_NEWUSER});
+    const auto holder = clone_process({.flags = pipes.join == 0 ? CLONE_NEWUSER : 0ULL});
     if (holder && holder->pid == 0) run_holder(pipes);
     const pid_t answer = holder ? holder->pid : -holder.error().sys_errno;
     const auto written = ::write(report.write.get(), &answer, sizeof answer);
@@ -112,7 +112,25 @@ struct Making {
   }
 };
 
-Result<Making> make_namespaces(const std::string& run_dir, std::vector<std::string>& warnings) {
+/// A workload's supervisor that still lives in namespaces whose holder was killed: its command line names a sandbox of this run folder.
+std::optional<pid_t> find_survivor(const std::string& run_dir) {
+  const auto names = sys::list_directory("/proc");
+  struct stat own = {};
+  if (!names || ::stat("/proc/self/ns/user", &own) != 0) return std::nullopt;
+  const auto argument = "--directory=" + run_dir + "/sandboxes/";
+  for (const auto& name : *names) {
+    if (name.find_first_not_of("0123456789") != std::string::npos) continue;
+    const auto line = sys::read_file("/proc/" + name + "/cmdline", 1 << 20);
+    struct stat process = {}, theirs = {};
+    if (::stat(("/proc/" + name).c_str(), &process) != 0 || process.st_uid != ::geteuid()) continue;  // anybody can take any name
+    if (!line || line->find(argument) == std::string::npos || ::stat(("/proc/" + name + "/ns/user").c_str(), &theirs) != 0) continue;
+    if (theirs.st_ino != own.st_ino) return static_cast<pid_t>(std::stol(name));
+  }
+  return std::nullopt;
+}
+
+/// A holder of new namespaces, or of the survivor's.
+Result<Making> make_holder(const std::string& run_dir, std::optional<pid_t> survivor, std::vector<std::string>& warnings) {
   auto maps = find_maps();
   if (!maps.warning.empty()) warnings.push_back(maps.warning);
   const auto fifo = alive_fifo(run_dir);
@@ -121,41 +139,18 @@ Result<Making> make_namespaces(const std::string& run_dir, std::vector<std::stri
   auto orders = TRY(sys::pipe());
   auto reports = TRY(sys::pipe());
   const auto alive = TRY(sys::open(fifo, O_RDWR | O_NONBLOCK));
-  Making making{
-      .holder = TRY(clone_holder({.orders = orders.read.get(), .reports = reports.write.get(), .alive = alive.get(), .run_dir = run_dir})),
-      .orders = std::move(orders.write)};
+  Making making{.holder = TRY(clone_holder({.orders = orders.read.get(),
+                                            .reports = reports.write.get(),
+                                            .alive = alive.get(),
+                                            .run_dir = run_dir,
+                                            .join = survivor.value_or(0)})),
+                .orders = std::move(orders.write)};
   reports.write.reset();
-  TRY(write_id_maps(making.holder, maps.users, maps.groups), "map ids");
+  if (!survivor) TRY(write_id_maps(making.holder, maps.users, maps.groups), "map ids");
   if (::write(making.orders.get(), &kMapped, 1) != 1) return fail(Code::internal, "the holder of the namespaces died");
   const auto answer = TRY(read_answer(reports.read.get(), "the holder of the namespaces"));
   if (answer != "ready") return fail(Code::failed_precondition, "make namespaces: {}", answer.empty() ? "the holder died" : answer);
   return making;
-}
-
-/// Joins all three, opened before the first is entered: afterwards other rights hold.
-Result<> join(pid_t holder) {
-  struct Kind {
-    const char* file;
-    unsigned flag;
-    const char* name;
-  };
-  constexpr std::array kKinds = {Kind{"user", CLONE_NEWUSER, "user"}, Kind{"net", CLONE_NEWNET, "network"},
-                                 Kind{"mnt", CLONE_NEWNS, "mount"}};
-  std::array<UniqueFd, 3> fds;
-  for (std::size_t i = 0; i < kKinds.size(); ++i) fds[i] = TRY(sys::open(fmt::format("/proc/{}/ns/{}", holder, kKinds[i].file), O_RDONLY));
-  uid_t owner = 0;
-  if (::ioctl(fds[0].get(), NS_GET_OWNER_UID, &owner) != 0) return fail_errno(errno, "look up the owner of the user namespace");
-  if (owner != ::geteuid()) return fail(Code::permission_denied, "the user namespace of process {} belongs to user {}", holder, owner);
-  char cwd[4096];
-  const bool has_cwd = ::getcwd(cwd, sizeof cwd) != nullptr;
-  for (std::size_t i = 0; i < kKinds.size(); ++i) TRY(enter_namespace(fds[i].get(), kKinds[i].flag, kKinds[i].name));
-  if (!has_cwd || ::chdir(cwd) != 0) {
-    if (::chdir("/") != 0) return fail_errno(errno, "enter /");
-  }
-  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "become root of the user namespace");
-  // Otherwise /proc/self would belong to nobody whom this namespace knows.
-  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return fail_errno(errno, "set dumpable");
-  return {};
 }
 
 Result<UniqueFd> lock(const std::string& run_dir) {
@@ -188,26 +183,59 @@ Result<std::string> choose_network(const std::string& wanted, std::vector<std::s
 
 }  // namespace
 
+namespace rootless {
+
+/// Joins all three, opened before the first is entered: afterwards other rights hold.
+Result<> join_namespaces(pid_t holder) {
+  struct Kind {
+    const char* file;
+    unsigned flag;
+    const char* name;
+  };
+  constexpr std::array kKinds = {Kind{"user", CLONE_NEWUSER, "user"}, Kind{"net", CLONE_NEWNET, "network"},
+                                 Kind{"mnt", CLONE_NEWNS, "mount"}};
+  std::array<UniqueFd, 3> fds;
+  for (std::size_t i = 0; i < kKinds.size(); ++i) fds[i] = TRY(sys::open(fmt::format("/proc/{}/ns/{}", holder, kKinds[i].file), O_RDONLY));
+  uid_t owner = 0;
+  if (::ioctl(fds[0].get(), NS_GET_OWNER_UID, &owner) != 0) return fail_errno(errno, "look up the owner of the user namespace");
+  if (owner != ::geteuid()) return fail(Code::permission_denied, "the user namespace of process {} belongs to user {}", holder, owner);
+  char cwd[4096];
+  const bool has_cwd = ::getcwd(cwd, sizeof cwd) != nullptr;
+  for (std::size_t i = 0; i < kKinds.size(); ++i) TRY(enter_namespace(fds[i].get(), kKinds[i].flag, kKinds[i].name));
+  if (!has_cwd || ::chdir(cwd) != 0) {
+    if (::chdir("/") != 0) return fail_errno(errno, "enter /");
+  }
+  if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "become root of the user namespace");
+  // Otherwise /proc/self would belong to nobody whom this namespace knows.
+  if (::prctl(PR_SET_DUMPABLE, 1) != 0) return fail_errno(errno, "set dumpable");
+  return {};
+}
+
+}  // namespace rootless
+
 Result<Rootless> enter_rootless(const RootlessOptions& options) {
   const auto& run_dir = options.run_dir;
   const auto guard = TRY(lock(run_dir));
   Rootless result;
   result.network = TRY(choose_network(options.network, result.warnings));
   Making making;
+  bool new_holder = false;
   if (const auto holder = read_pin(holder_pin(run_dir))) {
     making.holder = *holder;
   } else {
-    making = TRY(make_namespaces(run_dir, result.warnings));
-    result.fresh = true;
+    const auto survivor = find_survivor(run_dir);
+    making = TRY(make_holder(run_dir, survivor, result.warnings));
+    new_holder = true;
+    result.fresh = !survivor;
   }
   const bool slirp = result.network == "slirp4netns";
   if (slirp) {
-    TRY(ensure_slirp(run_dir, making.holder, result.fresh));
+    TRY(ensure_slirp(run_dir, making.holder, new_holder));
     result.forwards = slirp_socket(run_dir);
   }
-  TRY(join(making.holder), "enter the namespaces of process {}", making.holder);
+  TRY(join_namespaces(making.holder), "enter the namespaces of process {}", making.holder);
   if (slirp && result.fresh) TRY(use_slirp_resolver(run_dir), "name servers");
-  if (result.fresh) TRY(making.keep(run_dir));
+  if (new_holder) TRY(making.keep(run_dir));
   result.holder = making.holder;
   result.user_ids = mapped_user_ids();
   return result;
@@ -231,7 +259,7 @@ std::optional<std::string> settle_in_delegated_cgroup(const CgroupLayout& layout
 Result<> join_rootless(const std::string& run_dir) {
   const auto holder = read_pin(holder_pin(run_dir));
   if (!holder) return fail(Code::not_found, "no rootless engine has its namespaces in {}", run_dir);
-  return join(*holder);
+  return join_namespaces(*holder);
 }
 
 Result<> end_rootless(const std::string& run_dir) {

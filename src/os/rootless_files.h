@@ -20,6 +20,9 @@ inline std::string alive_fifo(const std::string& run_dir) { return folder(run_di
 /// The process that a file names, if it still lives and is no zombie.
 std::optional<pid_t> read_pin(const std::string& path);
 
+/// Who listens at a unix socket.
+std::optional<pid_t> listener(const std::string& path);
+
 /// Waits until `fd` is readable and reads a line of at most 4096 bytes; empty at its end.
 [[nodiscard]] Result<std::string> read_answer(int fd, const std::string& from);
 

@@ -67,14 +67,18 @@ Result<> arrange_descriptors(const HolderPipes& pipes) {
   return {};
 }
 
-Result<> become_holder(HolderPipes& pipes) {
-  TRY(keep_only(pipes));
-  if (read_order(pipes.orders) != kMapped) return fail(Code::cancelled, "the ids were not mapped");
+Result<> make_namespaces() {
   if (::setresgid(0, 0, 0) != 0 || ::setresuid(0, 0, 0) != 0) return fail_errno(errno, "become root of the user namespace");
   if (::unshare(CLONE_NEWNS | CLONE_NEWNET) != 0) return fail_errno(errno, "make mount and network namespaces");
   // What the host mounts later is to be seen here; nothing goes the other way.
   TRY(mount("", "/", "", MS_SLAVE | MS_REC, ""), "set propagation of /");
-  TRY(raise_loopback());
+  return raise_loopback();
+}
+
+Result<> become_holder(HolderPipes& pipes) {
+  TRY(keep_only(pipes));
+  if (read_order(pipes.orders) != kMapped) return fail(Code::cancelled, "the ids were not mapped");
+  TRY(pipes.join != 0 ? join_namespaces(pipes.join) : make_namespaces());
   ::setsid();
   TRY(arrange_descriptors(pipes));
   if (::chdir("/") != 0) return fail_errno(errno, "enter /");

@@ -16,9 +16,13 @@ struct HolderPipes {
   int reports = -1;
   int alive = -1;
   std::string run_dir;
+  pid_t join = 0;  ///< 0: make namespaces; else hold those of this process
 };
 
-/// In the cloned child, alone in its new user namespace: becomes the holder.
+/// Joins user, network and mount namespace of a process, and becomes their root. Only for single-threaded processes.
+[[nodiscard]] Result<> join_namespaces(pid_t pid);
+
+/// In the cloned child, alone in its new user namespace unless it is to join one: becomes the holder.
 [[noreturn]] void run_holder(HolderPipes pipes);
 
 }  // namespace fulcrum::os::rootless

@@ -44,15 +44,6 @@ Result<> wait_for_socket(const std::string& path) {
   }
 }
 
-/// Who listens at a unix socket.
-std::optional<pid_t> listener(const std::string& path) {
-  const auto socket = sys::connect_unix(path);
-  struct ucred peer = {};
-  socklen_t size = sizeof peer;
-  if (!socket || ::getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return std::nullopt;
-  return peer.pid;
-}
-
 /// Kills a slirp4netns, as long as `is_it` says that it still is the process meant.
 template <class IsIt>
 Result<> end(pid_t pid, IsIt is_it) {
@@ -64,6 +55,14 @@ Result<> end(pid_t pid, IsIt is_it) {
 }
 
 }  // namespace
+
+std::optional<pid_t> listener(const std::string& path) {
+  const auto socket = sys::connect_unix(path);
+  struct ucred peer = {};
+  socklen_t size = sizeof peer;
+  if (!socket || ::getsockopt(socket->get(), SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) return std::nullopt;
+  return peer.pid;
+}
 
 Result<std::string> read_answer(int fd, const std::string& from) {
   std::string text;

@@ -323,6 +323,22 @@ def test_C09_slirp4netns_is_started_again_and_ports_with_it(box):
 
 
 @slirp
+def test_C09_namespaces_without_a_holder_are_found_through_their_workloads(box):
+    serve(box, "web", "-p", "18080:80")
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+    holder, before = box.pin("holder"), [namespace(box.daemon.pid, kind) for kind in ("user", "net", "mnt")]
+    box.kill9()
+    os.kill(holder, 9)
+    while alive(holder):
+        time.sleep(0.01)  # see above
+    box.start()
+    assert box.pin("holder") != holder
+    assert [namespace(pid, kind) for pid in (box.daemon.pid, box.pin("holder")) for kind in ("user", "net", "mnt")] == before * 2
+    assert box.ok("exec", "web", "echo", "in") == "in"
+    assert fetch(box, "http://127.0.0.1:18080/") == "web"
+
+
+@slirp
 def test_C09_a_launcher_killed_at_any_moment_leaves_one_set_of_namespaces_at_most(box):
     box.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
     kept = box.pin("holder")
