@@ -14,7 +14,7 @@ for name in sys.argv[1:]:
         failed += 1
         continue
     for case in root.iter("testcase"):
-        title = f"{case.get('classname', '')}.{case.get('name')}"
+        title = case.get("name") if case.get("classname") == case.get("name") else f"{case.get('classname', '')}.{case.get('name')}"
         skipped = case.find("skipped")
         problem = case.find("failure")
         if problem is None:
@@ -23,10 +23,11 @@ for name in sys.argv[1:]:
             print(f"FAILED  {title}")
             failed += 1
         elif skipped is not None or case.get("status") in ("notrun", "disabled"):
-            reason = (skipped.get("message") if skipped is not None else "") or "no reason given"
-            if reason.startswith("SKIP_RETURN_CODE") or reason == "":
-                reason = (case.findtext("system-out") or "").strip().splitlines()[-1:] or ["no reason given"]
-                reason = reason[0]
+            reason = (skipped.get("message") if skipped is not None else "") or ""
+            if not reason or reason.startswith("SKIP_"):  # ctest keeps a test's own words in its output
+                output = (case.findtext("system-out") or "").splitlines()
+                said = [output[i + 1] for i, line in enumerate(output[:-1]) if line.endswith(": Skipped")]
+                reason = said[0] if said else f"{title}: no reason given"
             skips[reason] += 1
         else:
             passed += 1
