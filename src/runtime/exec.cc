@@ -106,6 +106,9 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
       launch_plan,
       [&] {
         pair.runtime.close();
+        // Before it enters the cgroup, so that it never runs where it should not (runtime-spec, execCPUAffinity).
+        if (process.exec_cpu_affinity && !process.exec_cpu_affinity->initial.empty())
+          if (const auto set = set_affinity(0, process.exec_cpu_affinity->initial); !set) die(plan.sync, set.error());
         run_exec(plan);
       },
       [&](const Error& error) { die(plan.sync, error); });
