@@ -2,9 +2,11 @@
 import json
 import os
 import pathlib
+import shutil
 import socket
 import struct
 import subprocess
+import tempfile
 
 import pytest
 
@@ -14,10 +16,16 @@ pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 
 @pytest.fixture
+def tmp_path():
+    """A folder that mapped users have a way to; pytest's own are closed to them, and closed again by every run that starts meanwhile."""
+    folder = pathlib.Path(tempfile.mkdtemp(prefix="fulcrum-oci-"))
+    folder.chmod(0o755)
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture
 def box(tmp_path):
-    tmp_path.chmod(0o755)
-    for parent in list(tmp_path.parents)[:2]:
-        parent.chmod(0o755)
     bundle = Bundle(tmp_path)
     yield bundle
     left = bundle.leftovers()
@@ -432,7 +440,6 @@ def overlay(box, tmp_path):
 @pytest.fixture
 def plain_dir():
     """overlayfs takes no upper on overlayfs: a folder on a tmpfs will do anywhere."""
-    import shutil, tempfile
     folder = pathlib.Path(tempfile.mkdtemp(prefix="fulcrum-runtime-", dir="/dev/shm"))
     folder.chmod(0o755)
     yield folder
