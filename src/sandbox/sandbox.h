@@ -132,7 +132,8 @@ class Sandbox {
   /// before anything is stored; create() refuses the same.
   [[nodiscard]] virtual schema::Violations unsupported(const api::WorkloadSpec& spec) const = 0;
 
-  /// Fields that mean less on this machine than elsewhere, though they are not refused as such: field → what to expect. For the capability table.
+  /// Fields that mean less on this machine than elsewhere, though they are not refused as such: field → what to expect. For the capability
+  /// table.
   virtual std::map<std::string, std::string> degraded() const { return {}; }
 
   /// Makes everything up to the moment before the workload's own program runs: after it, network_namespace() is there to be plugged into.
