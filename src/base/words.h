@@ -17,6 +17,9 @@ namespace fulcrum {
 std::string quote_word(std::string_view word);
 std::string join_words(std::span<const std::string> words);
 
+/// Whether text is well-formed UTF-8 (RFC 3629: no overlong forms, no surrogates, nothing above U+10FFFF).
+bool is_utf8(std::string_view text);
+
 /// Splits at every `separator`; "" gives one empty part.
 std::vector<std::string> split(std::string_view text, char separator);
 

@@ -18,6 +18,12 @@ TEST(Words, JoinedWordsSplitIntoTheSame) {
   const Words words{"a b", "", "it's", "plain", "$HOME", "\\", "\n"};
   EXPECT_THAT(split_words(join_words(words)), IsOkAndHolds(words));
 }
+TEST(Words, Utf8) {
+  for (const auto* good : {"", "plain", "\u00fc", "\u20ac", "\U0001F600", "\xed\x9f\xbf", "\xf4\x8f\xbf\xbf"})
+    EXPECT_TRUE(is_utf8(good)) << good;
+  for (const auto* bad : {"\xf8", "\x80", "\xc3", "\xc0\xaf", "\xe0\x80\x80", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xff"})
+    EXPECT_FALSE(is_utf8(bad));
+}
 TEST(Words, SplitAtSeparator) {
   EXPECT_EQ(split("a::b", ':'), (Words{"a", "", "b"}));
   EXPECT_EQ(split("", ':'), (Words{""}));

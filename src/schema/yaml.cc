@@ -1,11 +1,15 @@
 #include "schema/yaml.h"
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <boost/json.hpp>
 #include <charconv>
 #include <cmath>
+#include <sstream>
 #include <string>
+
+#include "base/words.h"
 
 namespace fulcrum::schema {
 namespace {
@@ -15,6 +19,30 @@ namespace json = boost::json;
 constexpr std::size_t kMaxText = 8 << 20;
 constexpr std::size_t kMaxNodes = 100'000;
 constexpr int kMaxDepth = 64;
+constexpr int kMaxDocuments = 1000;
+
+/// Listens to nothing: for finding out how many documents there are.
+class Deaf final : public YAML::EventHandler {
+  void OnDocumentStart(const YAML::Mark&) override {}
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+};
+
+/// Some malformed text makes yaml-cpp 0.7 find empty documents without end, and LoadAll() keep them all.
+bool ends(const std::string& text) {
+  std::istringstream in(text);
+  YAML::Parser parser(in);
+  Deaf deaf;
+  for (int documents = 0; parser.HandleNextDocument(deaf);)
+    if (++documents > kMaxDocuments) return false;
+  return true;
+}
 
 json::value number_or_string(const std::string& text) {
   auto digits = std::string_view(text);
@@ -103,10 +131,14 @@ Result<json::value> convert(const YAML::Node& node, int depth, std::size_t& node
 
 Result<std::vector<json::value>> parse_yaml(std::string_view text) {
   if (text.size() > kMaxText) return fail(Code::resource_exhausted, "YAML larger than {} bytes", kMaxText);
+  // yaml-cpp would take NUL bytes for a sign of UTF-16.
+  if (!is_utf8(text) || text.find('\0') != std::string_view::npos) return fail(Code::invalid_argument, "not YAML: not UTF-8");
   try {
+    const std::string copy(text);
+    if (!ends(copy)) return fail(Code::invalid_argument, "not YAML: more than {} documents, or text that never ends one", kMaxDocuments);
     std::vector<json::value> out;
     std::size_t nodes = 0;
-    for (const auto& document : YAML::LoadAll(std::string(text))) out.push_back(TRY(convert(document, 0, nodes)));
+    for (const auto& document : YAML::LoadAll(copy)) out.push_back(TRY(convert(document, 0, nodes)));
     return out;
   } catch (const YAML::Exception& e) {
     return fail(Code::invalid_argument, "not YAML: line {}, column {}: {}", e.mark.line + 1, e.mark.column + 1, e.msg);

@@ -20,7 +20,11 @@ TEST(Yaml, AnchorsAndMergeKeysWork) {
 TEST(Yaml, SeveralDocuments) { EXPECT_EQ(parse_yaml("a: 1\n---\nb: 2\n").value().size(), 2u); }
 TEST(Yaml, ErrorsNameLineAndColumn) {
   EXPECT_THAT(parse_yaml("a: [1\nb: 2"), ErrorIs(Code::invalid_argument, "line"));
+  EXPECT_THAT(parse_yaml("a: \xf8"), ErrorIs(Code::invalid_argument, "not UTF-8"));
   EXPECT_THAT(parse_yaml("a: 1\na: 2"), ErrorIs(Code::invalid_argument, "line 2: a stands twice"));
+}
+TEST(Yaml, TextInWhichDocumentsNeverEndIsRefused) {
+  EXPECT_THAT(parse_yaml("{resources\"entba},int\":[]}()"), ErrorIs(Code::invalid_argument, "documents"));
 }
 TEST(Yaml, BombsAreRefused) {
   std::string bomb = "a0: &a0 [x,x,x,x,x,x,x,x,x,x]\n";

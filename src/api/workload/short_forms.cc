@@ -1,5 +1,7 @@
 #include "api/workload/short_forms.h"
 
+#include <arpa/inet.h>
+
 #include <charconv>
 
 #include "base/words.h"
@@ -25,6 +27,11 @@ bool port_range(std::string_view text, std::uint16_t& first, std::uint16_t& coun
   if (!number(text.substr(dash + 1), last) || last < first) return false;
   count = static_cast<std::uint16_t>(last - first + 1);
   return true;
+}
+
+bool is_address(const std::string& text) {
+  unsigned char bytes[16];
+  return ::inet_pton(AF_INET, text.c_str(), bytes) == 1 || ::inet_pton(AF_INET6, text.c_str(), bytes) == 1;
 }
 
 bool is_propagation(std::string_view word) {
@@ -117,6 +124,8 @@ Result<PortMapping> parse_port(std::string_view text) {
     out.host_ip = rest.substr(0, colon);
     host = rest.substr(colon + 1);
   }
+  if (!out.host_ip.empty() && !is_address(out.host_ip))
+    return fail(Code::invalid_argument, "\"{}\": \"{}\" is not an IP address", text, out.host_ip);
   if (host.empty()) return out.host_ip.empty() ? Result<PortMapping>(bad()) : out;
   std::uint16_t count = 1;
   if (!port_range(host, out.host_port, count)) return bad();

@@ -88,7 +88,8 @@ TEST(GeneratedPages, AreUpToDate) {
 TEST(ShortForms, Ports) {
   for (const auto* text : {"80", "8080:80", "127.0.0.1:8080:80", "127.0.0.1::80", "[::1]:8080:80/udp", "8000-8009:80-89"})
     EXPECT_EQ(format_port(parse_port(text).value()), text);
-  for (const auto* text : {"", "0", "x", "1:2:3:4:x", "8000-8001:80", ":80", "99999:80", "80/sctp", "[::1]80"})
+  for (const auto* text :
+       {"", "0", "x", "1:2:3:4:x", "8000-8001:80", ":80", "99999:80", "80/sctp", "[::1]80", "host:80:80", "[1.2.3:80:80"})
     EXPECT_THAT(parse_port(text), ErrorIs(Code::invalid_argument)) << text;
 }
 TEST(ShortForms, Mounts) {
