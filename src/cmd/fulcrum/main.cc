@@ -139,5 +139,10 @@ int main(std::vector<std::string> words) {
 
 int main(int argc, char** argv) {
   ::signal(SIGPIPE, SIG_IGN);
-  return fulcrum::cli::main(std::vector<std::string>(argv + 1, argv + argc));
+  try {  // libraries throw: an answer of another shape than this program knows, no memory
+    return fulcrum::cli::main(std::vector<std::string>(argv + 1, argv + argc));
+  } catch (const std::exception& e) {
+    fulcrum::cli::complain({fulcrum::Code::internal, e.what()});
+    return 1;
+  }
 }

@@ -232,16 +232,20 @@ class Stats final : public Verb {
   Result<int> run(Context& context) override {
     for (;;) {
       auto names = names_;
-      if (names.empty())
-        for (const auto& w : at(TRY(context.call("GET", "/v1/workloads")), "items").as_array()) names.push_back(text_at(w, "spec.name"));
-      TRY(print_all(context, names));
-      if (once_) return 0;
+      if (names.empty()) {
+        const auto running = TRY(context.call("GET", "/v1/workloads"));
+        for (const auto& w : at(running, "items").as_array()) names.push_back(text_at(w, "spec.name"));
+      }
+      // CPU is what was used between two samples: once needs a first one, which is not shown.
+      const bool first = once_ && format_ != "json" && last_.empty() && !names.empty();
+      TRY(print_all(context, names, !first));
+      if (once_ && !first) return 0;
       if (!wait_until(StopSource::never(), Deadline::in(std::chrono::seconds(1)))) return 0;
     }
   }
 
  private:
-  Result<> print_all(Context& context, const std::vector<std::string>& names) {
+  Result<> print_all(Context& context, const std::vector<std::string>& names, bool show) {
     Table table({"NAME", "CPU %", "MEMORY / LIMIT", "MEM %", "NET RX / TX", "BLOCK R / W", "PIDS"});
     json::array items;
     for (const auto& name : names) {
@@ -261,6 +265,7 @@ class Stats final : public Verb {
       usage.as_object()["name"] = name;
       items.push_back(std::move(usage));
     }
+    if (!show) return {};
     if (format_ == "json") {
       print_json(json::object{{"items", std::move(items)}});
     } else {

@@ -70,10 +70,17 @@ class Capabilities final : public Verb {
       print_json(answer);
       return 0;
     }
-    Table table({"FIELD", "TOPOLOGY", "VERDICT", "REASON"});
-    for (const auto& item : at(answer, "items").as_array())
-      if (topology_.empty() || text_at(item, "topology") == topology_)
-        table.add({text_at(item, "field"), text_at(item, "topology"), text_at(item, "verdict"), text_at(item, "reason")});
+    Table table({"TOPOLOGY", "FIELD", "SUPPORT", "REASON", "NEAREST"});
+    for (const auto& topology : at(answer, "topologies").as_array()) {
+      const auto name = text_at(topology, "name");
+      if (!topology_.empty() && name != topology_) continue;
+      if (text_at(topology, "available") != "true") {  // every field of it is refused for the same reason
+        table.add({name, "(all)", "refused", text_at(topology, "reason"), text_at(topology, "nearest")});
+        continue;
+      }
+      for (const auto& [field, support] : at(topology, "fields").as_object())
+        table.add({name, std::string(field), text_at(support, "support"), text_at(support, "reason"), text_at(support, "nearest")});
+    }
     table.print();
     return 0;
   }
