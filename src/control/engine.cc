@@ -189,11 +189,15 @@ Result<api::Workload> Engine::create(api::WorkloadSpec spec, bool start, const C
   // Nobody will ever ask for something whose creation failed: it goes again.
   const bool failed = prepared && prepared->status.phase == Phase::failed && prepared->status.run == 0;
   if (!prepared || failed) {
-    (void)change(uid, [&](Edit& edit) -> Result<bool> {
+    const auto marked = change(uid, [&](Edit& edit) -> Result<bool> {
       edit.workload.metadata.deleting = objects_.clock().now();
       edit.workload.intent.remove_volumes = true;
       return true;
     });
+    // Who is told that it failed finds its name free. Where the wait ends early (the client left, the disk is full), it goes all the same.
+    const Call bounded{
+        .stop = call.stop, .deadline = Deadline::earlier(call.deadline, Deadline::in(std::chrono::seconds(10))), .client = call.client};
+    if (marked) (void)wait(uid, bounded, [](const api::Workload&, bool removed) { return removed; });
     return std::unexpected(failed ? failure(*prepared) : prepared.error());
   }
   return start ? wait_started(stored, call) : prepared;
