@@ -12,6 +12,7 @@ from xml.sax.saxutils import quoteattr
 top = pathlib.Path(__file__).resolve().parents[2]
 parser = argparse.ArgumentParser(description=__doc__)
 parser.add_argument("--seconds", type=int, default=10, help="for each target")
+parser.add_argument("--seed", type=int, default=1, help="the same inputs each time; 0: others each time, for finding what nobody found yet")
 parser.add_argument("--junit")
 parser.add_argument("names", nargs="*", help="only these targets (fuzz_x)")
 args = parser.parse_args()
@@ -25,7 +26,7 @@ def fuzz(target):
     name = target.name.removeprefix("fuzz_")
     with tempfile.TemporaryDirectory(prefix="fulcrum-fuzz-") as scratch:
         corpora = [str(p) for p in [top / "tests/fuzz/corpus" / name] if p.is_dir()]
-        done = subprocess.run([str(target), f"-max_total_time={args.seconds}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1",
+        done = subprocess.run([str(target), f"-seed={args.seed}", f"-max_total_time={args.seconds}", "-timeout=10", "-rss_limit_mb=2048", "-max_len=65536", "-print_final_stats=1",
                                f"-artifact_prefix={scratch}/", scratch, *corpora], capture_output=True, text=True, errors="replace")
     runs = next((line.rsplit(":", 1)[-1].strip() for line in done.stderr.splitlines() if "number_of_executed_units" in line), "?")
     return name, runs, "\n".join(done.stderr.splitlines()[-30:]) if done.returncode else None
