@@ -26,6 +26,7 @@
 #include "fulcrumd/rootless.h"
 #include "http/server.h"
 #include "sandbox/namespace/namespace_sandbox.h"
+#include "server/docker/api.h"
 #include "server/native/api.h"
 #include "store/maintainer.h"
 #include "store/sqlite/sqlite_store.h"
@@ -191,15 +192,24 @@ server::native::Api make_api(const Options& options, const std::optional<os::Roo
           .version = R"({"version":")" FULCRUM_VERSION R"(","api":"v1"})"};
 }
 
+/// Two APIs on one socket, each with its own words for an error: the native one has all paths below /v1/.
+std::string error_body(const Error& error, int status, const http::Request* request) {
+  const bool native = request == nullptr || request->path().starts_with("/v1/");
+  return native ? server::native::error_body(error, status, request) : server::docker::error_body(error, status, request);
+}
+
 Result<> run(const Options& options, const std::optional<os::Rootless>& rootless) {
   const auto signal_fd = TRY(signals());
   Modules modules;
   TRY(open_modules(options, rootless, modules));
   auto api = make_api(options, rootless, modules);
+  server::docker::Api docker{.native = api};
   http::Router router;
+  router.accept_version_prefix(true);
   server::native::add_routes(router, api);
+  server::docker::add_routes(router, docker);
   http::Server server(std::move(router),
-                      {.error_body = server::native::error_body, .on_request = [](const http::Request& request, int status) {
+                      {.error_body = error_body, .on_request = [](const http::Request& request, int status) {
                          log::debug("request",
                                     {{"method", request.method()}, {"target", request.target()}, {"status", fmt::format("{}", status)}});
                        }});

@@ -1,0 +1,74 @@
+#include "server/docker/support.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <boost/json.hpp>
+
+namespace fulcrum::server::docker {
+
+namespace json = boost::json;
+
+Result<Filters> Filters::parse(const http::Query& query, std::initializer_list<std::string_view> known) {
+  Filters filters;
+  const auto text = query.get("filters");
+  if (!text || text->empty()) return filters;
+  boost::system::error_code error;
+  const auto document = json::parse(*text, error);
+  if (error || !document.is_object()) return fail(Code::invalid_argument, "invalid filter: \"{}\" is no JSON object", *text);
+  for (const auto& [name, given] : document.get_object()) {
+    if (std::find(known.begin(), known.end(), std::string_view(name)) == known.end())
+      return fail(Code::invalid_argument, "invalid filter '{}'", std::string_view(name));
+    auto& values = filters.values_[name];
+    if (const auto* list = given.if_array()) {
+      for (const auto& value : *list) {
+        if (!value.is_string()) return fail(Code::invalid_argument, "invalid filter '{}': values are strings", std::string_view(name));
+        values.emplace_back(value.get_string());
+      }
+    } else if (const auto* set = given.if_object()) {
+      for (const auto& [value, on] : *set)
+        if (on.is_bool() && on.get_bool()) values.emplace_back(value);
+    } else {
+      return fail(Code::invalid_argument, "invalid filter '{}': a list or a map of values is needed", std::string_view(name));
+    }
+    std::sort(values.begin(), values.end());
+    values.erase(std::unique(values.begin(), values.end()), values.end());
+  }
+  return filters;
+}
+
+const std::vector<std::string>& Filters::get(std::string_view key) const {
+  static const std::vector<std::string> kNone;
+  const auto it = values_.find(key);
+  return it == values_.end() ? kNone : it->second;
+}
+
+bool Filters::accepts(std::string_view key, std::string_view value) const {
+  const auto& values = get(key);
+  return values.empty() || std::find(values.begin(), values.end(), value) != values.end();
+}
+
+Result<std::optional<bool>> Filters::boolean(std::string_view key) const {
+  const auto& values = get(key);
+  if (values.empty()) return std::nullopt;
+  const auto truth = [](std::string_view text) { return text == "1" || text == "true" || text == "True" || text == "t"; };
+  const auto falsehood = [](std::string_view text) { return text == "0" || text == "false" || text == "False" || text == "f"; };
+  if (values.size() == 1 && truth(values[0])) return true;
+  if (values.size() == 1 && falsehood(values[0])) return false;
+  return fail(Code::invalid_argument, "invalid filter '{}=[{}]'", key, fmt::join(values, " "));
+}
+
+bool Filters::labels(const std::map<std::string, std::string>& labels) const {
+  const auto& unwanted = get("label!");
+  return native::labels_match(labels, get("label")) &&
+         std::none_of(unwanted.begin(), unwanted.end(), [&](const std::string& text) { return native::labels_match(labels, {text}); });
+}
+
+Result<api::Workload> find_container(Api& api, std::string_view reference) {
+  const auto name = reference.starts_with('/') ? reference.substr(1) : reference;
+  auto found = api.native.engine.objects().find(std::string(name));
+  if (!found && found.error().code == Code::not_found) return fail(Code::not_found, "No such container: {}", name);
+  return found;
+}
+
+}  // namespace fulcrum::server::docker

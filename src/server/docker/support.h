@@ -1,0 +1,42 @@
+// What the handlers of Docker's API share: versions, filters, and Docker's words for errors.
+#pragma once
+
+#include <initializer_list>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "server/docker/api.h"
+#include "server/native/support.h"
+
+namespace fulcrum::server::docker {
+
+using http::Request;
+using http::ResponseWriter;
+using native::call_of;
+
+/// The `filters` parameter: JSON, either {"label":["a","b=c"]} or, as old clients say it, {"label":{"a":true}}. Sorted, each value once.
+class Filters {
+ public:
+  /// Errors: invalid_argument when it is no such JSON, or has a key that is not among `known` ("invalid filter 'x'").
+  [[nodiscard]] static Result<Filters> parse(const http::Query& query, std::initializer_list<std::string_view> known);
+  bool has(std::string_view key) const { return values_.contains(key); }
+  /// The values of a key; empty when it is absent.
+  const std::vector<std::string>& get(std::string_view key) const;
+  /// True when the key is absent, or one of its values equals `value`.
+  bool accepts(std::string_view key, std::string_view value) const;
+  /// A boolean key: true/1 or false/0; nothing when it is absent. Errors: invalid_argument.
+  [[nodiscard]] Result<std::optional<bool>> boolean(std::string_view key) const;
+  /// True when `labels` has all of the "key" and "key=value" under `label`, and none of those under `label!`.
+  bool labels(const std::map<std::string, std::string>& labels) const;
+
+ private:
+  std::map<std::string, std::vector<std::string>, std::less<>> values_;
+};
+
+/// The workload that a client calls a container: by name (also with a leading slash), ID or unique prefix. Errors: not_found
+/// "No such container: x".
+[[nodiscard]] Result<api::Workload> find_container(Api& api, std::string_view reference);
+
+}  // namespace fulcrum::server::docker
