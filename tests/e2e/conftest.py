@@ -5,6 +5,7 @@ import subprocess
 
 import pytest
 
+from harness import docker as docker_harness
 from harness.engine import Engine
 from harness.images import busybox_image, scratch_dir
 
@@ -51,6 +52,14 @@ def box(engine):
     path = busybox_image(engine.scratch / "box.tar", name="box")
     engine.ok("image", "load", "-i", str(path))
     return engine
+
+
+@pytest.fixture
+def docker(box):
+    """The docker command line on an engine that has the image `box`."""
+    if docker_harness.PROGRAM is None:
+        pytest.skip("there is no docker command line here (package docker.io)")
+    return docker_harness.Docker(box)
 
 
 @pytest.fixture(scope="session", autouse=True)
