@@ -3,6 +3,7 @@
 #include <archive.h>
 #include <archive_entry.h>
 
+#include <algorithm>
 #include <clocale>
 #include <limits>
 
@@ -126,7 +127,9 @@ Result<TarEntry> TarReader::State::convert(archive_entry* entry) const {
   out.uid = static_cast<std::uint32_t>(uid);
   out.gid = static_cast<std::uint32_t>(gid);
   out.mode = ::archive_entry_perm(entry) & 07777;
-  out.mtime.tv_sec = ::archive_entry_mtime(entry);
+  // Far beyond what any file system keeps; at the ends of the range the number does not come back from its decimal form.
+  constexpr std::int64_t kFar = std::int64_t{1} << 40;
+  out.mtime.tv_sec = std::clamp<std::int64_t>(::archive_entry_mtime(entry), -kFar, kFar);
   out.mtime.tv_nsec = ::archive_entry_mtime_nsec(entry);
   if (out.mtime.tv_nsec < 0 || out.mtime.tv_nsec > 999'999'999) out.mtime.tv_nsec = 0;
   const auto size = ::archive_entry_size(entry);
