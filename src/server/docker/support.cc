@@ -5,9 +5,17 @@
 #include <algorithm>
 #include <boost/json.hpp>
 
+#include "control/plan.h"
+
 namespace fulcrum::server::docker {
 
 namespace json = boost::json;
+
+namespace {
+
+constexpr std::string_view kDefaultBridge = "bridge";
+
+}  // namespace
 
 Result<Filters> Filters::parse(const http::Query& query, std::initializer_list<std::string_view> known) {
   Filters filters;
@@ -69,6 +77,14 @@ Result<api::Workload> find_container(Api& api, std::string_view reference) {
   auto found = api.native.engine.objects().find(std::string(name));
   if (!found && found.error().code == Code::not_found) return fail(Code::not_found, "No such container: {}", name);
   return found;
+}
+
+std::string docker_network_name(std::string_view engine_name) {
+  return std::string(engine_name == control::kDefaultNetwork ? kDefaultBridge : engine_name);
+}
+
+std::string engine_network_name(std::string_view docker_name) {
+  return std::string(docker_name == kDefaultBridge || docker_name == "default" ? control::kDefaultNetwork : docker_name);
 }
 
 }  // namespace fulcrum::server::docker

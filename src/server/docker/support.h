@@ -39,4 +39,10 @@ class Filters {
 /// "No such container: x".
 [[nodiscard]] Result<api::Workload> find_container(Api& api, std::string_view reference);
 
+/// A network's name as Docker's clients know it: the engine's default network is their "bridge".
+std::string docker_network_name(std::string_view engine_name);
+/// The way back, from a name that a client gave: "bridge" and "default" are the default network. "host", "none" and "container:x" are
+/// the same words here and there.
+std::string engine_network_name(std::string_view docker_name);
+
 }  // namespace fulcrum::server::docker
