@@ -5,33 +5,10 @@
 
 #include <cstring>
 
+#include "network/socket_address.h"
+
 namespace fulcrum::network {
 namespace {
-
-struct SocketAddress {
-  sockaddr_storage storage{};
-  socklen_t length = 0;
-};
-
-SocketAddress socket_address(const IpAddress& address, std::uint16_t port) {
-  SocketAddress out;
-  if (address.is_v4()) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    std::memcpy(&in.sin_addr, address.bytes().data(), 4);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.length = sizeof in;
-  } else {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(port);
-    std::memcpy(&in.sin6_addr, address.bytes().data(), 16);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.length = sizeof in;
-  }
-  return out;
-}
 
 enum class Share { no, time_wait };
 
@@ -49,8 +26,8 @@ Result<UniqueFd> bind_socket(const IpAddress& address, std::uint16_t port, Proto
     const int least = 0;  // what is not redirected (IPv6 loopback) is for nobody: keep as little of it as the kernel allows
     (void)::setsockopt(fd.get(), SOL_SOCKET, SO_RCVBUF, &least, sizeof least);
   }
-  const auto at = socket_address(address, port);
-  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&at.storage), at.length) == 0) return fd;
+  const auto at = SocketAddress::of(address, port);
+  if (::bind(fd.get(), at.get(), at.length) == 0) return fd;
   switch (errno) {
     case EADDRINUSE: return fail(Code::already_exists, "port {}/{} is in use by another program on this host", port, to_string(protocol));
     case EADDRNOTAVAIL:

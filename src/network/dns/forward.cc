@@ -65,7 +65,7 @@ void Loop::forward(Bytes packet, const Asker& asker, Query query) {
 
 bool Loop::begin_attempt(std::uint64_t number, Exchange& exchange) {
   const bool tcp = exchange.asker.tcp;
-  const Peer resolver = Peer::of(exchange.resolvers[exchange.attempt % exchange.resolvers.size()], kDnsPort);
+  const SocketAddress resolver = SocketAddress::of(exchange.resolvers[exchange.attempt % exchange.resolvers.size()], kDnsPort);
   // A socket of its own for every question: the kernel gives it a random port, and only the resolver can write to it.
   UniqueFd fd(::socket(resolver.get()->sa_family, (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
   if (!fd.valid()) return false;

@@ -1,7 +1,6 @@
 // Listeners and TCP connections of the name server's thread; forwarding is in forward.cc.
 #include "network/dns/loop.h"
 
-#include <arpa/inet.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 
@@ -18,37 +17,6 @@ constexpr auto kConnectionIdle = std::chrono::seconds(10);
 constexpr std::uint64_t kWake = 0, kStop = 1;
 
 }  // namespace
-
-Peer Peer::of(const IpAddress& address, std::uint16_t port) {
-  Peer out;
-  if (address.is_v4()) {
-    sockaddr_in in{};
-    in.sin_family = AF_INET;
-    in.sin_port = htons(port);
-    std::memcpy(&in.sin_addr, address.bytes().data(), 4);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.length = sizeof in;
-  } else {
-    sockaddr_in6 in{};
-    in.sin6_family = AF_INET6;
-    in.sin6_port = htons(port);
-    std::memcpy(&in.sin6_addr, address.bytes().data(), 16);
-    std::memcpy(&out.storage, &in, sizeof in);
-    out.length = sizeof in;
-  }
-  return out;
-}
-
-IpAddress Peer::address() const {
-  if (storage.ss_family == AF_INET) {
-    sockaddr_in in;
-    std::memcpy(&in, &storage, sizeof in);
-    return IpAddress::v4(ntohl(in.sin_addr.s_addr));
-  }
-  sockaddr_in6 in;
-  std::memcpy(&in, &storage, sizeof in);
-  return IpAddress::v6(std::span<const std::uint8_t, 16>(in.sin6_addr.s6_addr, 16));
-}
 
 Loop::Loop(Directory& directory, std::string resolv_conf) : directory_(directory), upstream_(std::move(resolv_conf)) {}
 
@@ -166,7 +134,7 @@ void Loop::receive(std::uint64_t number, const Listener& listener) {
 }
 
 void Loop::accept(const Listener& listener) {
-  Peer peer;
+  SocketAddress peer;
   UniqueFd fd(::accept4(listener.fd.get(), reinterpret_cast<sockaddr*>(&peer.storage), &peer.length, SOCK_CLOEXEC | SOCK_NONBLOCK));
   if (!fd.valid() || connections_.size() >= kMaxConnections || !listener.gateway.contains(peer.address())) return;
   const std::uint64_t number = ++last_number_;

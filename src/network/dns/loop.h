@@ -20,20 +20,11 @@
 #include "network/dns/directory.h"
 #include "network/dns/message.h"
 #include "network/dns/upstream.h"
+#include "network/socket_address.h"
 
 namespace fulcrum::network::dns {
 
 using SteadyTime = std::chrono::steady_clock::time_point;
-
-/// A socket address of either family.
-struct Peer {
-  sockaddr_storage storage{};
-  socklen_t length = sizeof(sockaddr_storage);
-
-  static Peer of(const IpAddress& address, std::uint16_t port);
-  IpAddress address() const;
-  const sockaddr* get() const { return reinterpret_cast<const sockaddr*>(&storage); }
-};
 
 /// One bound socket of a network.
 struct Listener {
@@ -48,7 +39,7 @@ struct Listener {
 struct Asker {
   bool tcp = false;
   std::uint64_t source = 0;
-  Peer peer;
+  SocketAddress peer;
 };
 
 /// Owns every socket. run() belongs to one thread; add(), drop() and stop() may be called from any.
@@ -68,7 +59,7 @@ class Loop {
     std::string network;
     bool forward = true;
     UniqueFd fd;
-    Peer peer;
+    SocketAddress peer;
     std::vector<std::uint8_t> in, out;
     std::size_t waiting = 0;  ///< questions being forwarded
     bool ended = false;       ///< the asker sends no more

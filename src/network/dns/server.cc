@@ -24,7 +24,7 @@ Result<UniqueFd> open_listener(const IpAddress& address, bool tcp) {
   (void)::setsockopt(fd.get(), IPPROTO_IP, IP_FREEBIND, &on, sizeof on);
   (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEPORT, &on, sizeof on);
   (void)::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-  const Peer at = Peer::of(address, kDnsPort);
+  const SocketAddress at = SocketAddress::of(address, kDnsPort);
   const bool bound = ::bind(fd.get(), at.get(), at.length) == 0 && (!tcp || ::listen(fd.get(), 128) == 0);
   if (bound) return fd;
   if (errno == EADDRINUSE)
