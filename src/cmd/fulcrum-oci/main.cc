@@ -3,6 +3,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdlib>
 
@@ -17,6 +19,13 @@ constexpr FlagKind kText = FlagKind::text;
 constexpr FlagKind kList = FlagKind::list;
 constexpr FlagKind kBool = FlagKind::boolean;
 
+template <std::size_t A, std::size_t B>
+constexpr std::array<Flag, A + B> joined(const std::array<Flag, A>& a, const std::array<Flag, B>& b) {
+  std::array<Flag, A + B> all;
+  std::copy(b.begin(), b.end(), std::copy(a.begin(), a.end(), all.begin()));
+  return all;
+}
+
 constexpr Flag kGlobal[] = {
     {"debug", "", kBool, "write debug lines to the log"},
     {"log", "", kText, "append log lines to this file instead of standard error"},
@@ -28,29 +37,26 @@ constexpr Flag kGlobal[] = {
     {"version", "v", kBool, "print the version"},
 };
 
-constexpr Flag kCreate[] = {
-    {"bundle", "b", kText, "folder with config.json (default: the current one)"},
-    {"console-socket", "", kText, "unix socket that gets the terminal's master"},
-    {"pidfd-socket", "", kText, "unix socket that gets the pidfd of init"},
-    {"pid-file", "", kText, "file for the process id"},
-    {"no-pivot", "", kBool, "move the root instead of pivot_root (for ramdisks)"},
-    {"no-new-keyring", "", kBool, "keep the caller's session keyring"},
-    {"preserve-fds", "", kText, "pass this many descriptors from 3 on"},
+constexpr Flag kPreserveFds = {"preserve-fds", "", kText, "pass this many descriptors from 3 on"};
+constexpr Flag kPidFile = {"pid-file", "", kText, "file for the process id"};
+constexpr Flag kConsoleSocket = {"console-socket", "", kText, "unix socket that gets the terminal's master"};
+constexpr Flag kDetach = {"detach", "d", kBool, "leave when the process runs"};
+constexpr Flag kNoSubreaper = {"no-subreaper", "", kBool, "nothing to disable: this runtime never becomes a subreaper"};
+
+/// What create and run have in common.
+constexpr std::array kCreate = {
+    Flag{"bundle", "b", kText, "folder with config.json (default: the current one)"},
+    kConsoleSocket,
+    Flag{"pidfd-socket", "", kText, "unix socket that gets the pidfd of init"},
+    kPidFile,
+    Flag{"no-pivot", "", kBool, "move the root instead of pivot_root (for ramdisks)"},
+    Flag{"no-new-keyring", "", kBool, "keep the caller's session keyring"},
+    kPreserveFds,
 };
-constexpr Flag kRun[] = {
-    {"bundle", "b", kText, "folder with config.json (default: the current one)"},
-    {"console-socket", "", kText, "unix socket that gets the terminal's master"},
-    {"pidfd-socket", "", kText, "unix socket that gets the pidfd of init"},
-    {"pid-file", "", kText, "file for the process id"},
-    {"no-pivot", "", kBool, "move the root instead of pivot_root (for ramdisks)"},
-    {"no-new-keyring", "", kBool, "keep the caller's session keyring"},
-    {"preserve-fds", "", kText, "pass this many descriptors from 3 on"},
-    {"detach", "d", kBool, "leave when the process runs"},
-    {"keep", "", kBool, "do not delete the container when it has ended"},
-    {"no-subreaper", "", kBool, "nothing to disable: this runtime never becomes a subreaper"},
-};
+constexpr auto kRun =
+    joined(kCreate, std::array{kDetach, Flag{"keep", "", kBool, "do not delete the container when it has ended"}, kNoSubreaper});
 constexpr Flag kExec[] = {
-    {"console-socket", "", kText, "unix socket that gets the terminal's master"},
+    kConsoleSocket,
     {"pidfd-socket", "", kText, "unix socket that gets the pidfd of the process"},
     {"cwd", "", kText, "working folder"},
     {"env", "e", kList, "set a variable"},
@@ -58,16 +64,16 @@ constexpr Flag kExec[] = {
     {"user", "u", kText, "uid[:gid]"},
     {"additional-gids", "g", kList, "one more group"},
     {"process", "p", kText, "process.json instead of flags"},
-    {"detach", "d", kBool, "leave when the process runs"},
-    {"pid-file", "", kText, "file for the process id"},
+    kDetach,
+    kPidFile,
     {"process-label", "", kText, "SELinux label"},
     {"apparmor", "", kText, "AppArmor profile"},
     {"no-new-privs", "", kBool, "no new privileges"},
     {"cap", "c", kList, "one more capability"},
-    {"preserve-fds", "", kText, "pass this many descriptors from 3 on"},
+    kPreserveFds,
     {"cgroup", "", kList, "an existing cgroup below the container's"},
     {"ignore-paused", "", kBool, "also in a paused container"},
-    {"no-subreaper", "", kBool, "nothing to disable: this runtime never becomes a subreaper"},
+    kNoSubreaper,
 };
 constexpr Flag kKill[] = {{"all", "a", kBool, "signal all processes of the container"}};
 constexpr Flag kDelete[] = {{"force", "f", kBool, "kill it first if it runs"}};
