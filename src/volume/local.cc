@@ -1,8 +1,7 @@
 #include "volume/local.h"
 
-#include <fts.h>
-
 #include "base/sys.h"
+#include "base/tree.h"
 #include "base/units.h"
 #include "base/words.h"
 
@@ -104,24 +103,7 @@ Result<std::vector<std::string>> LocalVolumes::list() const {
 
 Result<bool> LocalVolumes::is_empty(const std::string& name) const { return TRY(sys::list_directory(data_path(name))).empty(); }
 
-Result<std::uint64_t> LocalVolumes::disk_usage(const std::string& name) const {
-  std::string path = data_path(name);
-  char* roots[] = {path.data(), nullptr};
-  FTS* tree = ::fts_open(roots, FTS_PHYSICAL | FTS_NOCHDIR | FTS_XDEV, nullptr);
-  if (tree == nullptr) return fail_errno(errno, "walk {}", path);
-  std::uint64_t blocks = 0;
-  while (const FTSENT* entry = ::fts_read(tree)) {
-    const bool counted =
-        entry->fts_info == FTS_D || entry->fts_info == FTS_F || entry->fts_info == FTS_SL || entry->fts_info == FTS_DEFAULT;
-    if (counted && (entry->fts_statp->st_nlink == 1 || entry->fts_info == FTS_D)) {
-      blocks += static_cast<std::uint64_t>(entry->fts_statp->st_blocks);
-    } else if (counted && entry->fts_statp->st_nlink > 1) {
-      blocks += static_cast<std::uint64_t>(entry->fts_statp->st_blocks) / entry->fts_statp->st_nlink;  // each link has its share
-    }
-  }
-  ::fts_close(tree);
-  return blocks * 512;
-}
+Result<std::uint64_t> LocalVolumes::disk_usage(const std::string& name) const { return TRY(sys::tree_usage(data_path(name))).disk; }
 
 Result<std::string> subpath(const std::string& directory, const std::string& path) {
   if (path.empty()) return directory;
