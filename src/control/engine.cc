@@ -105,48 +105,73 @@ Error failed_start(const api::Workload& workload, const Call& call) {
 
 }  // namespace
 
-Result<api::Workload> Engine::wait(const std::string& uid, const Call& call, const Condition& done) {
+Result<Engine::Waiting> Engine::observe(const std::string& uid, Condition done) {
   const auto key = workload_key(uid);
   const auto listing = TRY(objects_.store().list(key, {.limit = 1}));
   if (listing.records.empty()) return fail(Code::not_found, "no such workload: {}", short_id(uid));
-  auto workload = TRY(decode_workload(listing.records.front()));
-  if (done(workload, false)) return workload;
-  const auto watch = TRY(objects_.store().watch(key, listing.revision + 1));
+  Waiting waiting{.workload = TRY(decode_workload(listing.records.front())), .watch = nullptr, .done = std::move(done)};
+  if (!waiting.done(waiting.workload, false)) waiting.watch = TRY(objects_.store().watch(key, listing.revision + 1));
+  return waiting;
+}
+
+Result<api::Workload> Engine::finish_wait(Waiting waiting, const Call& call) {
+  if (waiting.watch == nullptr) return std::move(waiting.workload);
   for (;;) {
-    const auto ready = TRY(wait_any(call.stop, call.deadline, {{watch->fd(), POLLIN}, call.client}));
+    const auto ready = TRY(wait_any(call.stop, call.deadline, {{waiting.watch->fd(), POLLIN}, call.client}));
     if (ready == 1) return fail(Code::unavailable, "the client left");
-    for (const auto& event : TRY(watch->next())) {
-      workload = TRY(decode_workload(event.record));
+    for (const auto& event : TRY(waiting.watch->next())) {
+      auto workload = TRY(decode_workload(event.record));
       const bool removed = event.type == store::Event::Type::removed;
-      if (done(workload, removed)) return workload;
+      if (waiting.done(workload, removed)) return workload;
       if (removed) return fail(Code::not_found, "workload {} was removed", workload.spec.name);
     }
   }
 }
 
-Result<api::Workload> Engine::wait_condition(const std::string& reference, const std::string& condition, const Call& call) {
+Result<api::Workload> Engine::wait(const std::string& uid, const Call& call, const Condition& done) {
+  return finish_wait(TRY(observe(uid, done)), call);
+}
+
+namespace {
+
+bool runs(const api::Workload& w) { return is_active(w.status.phase) || w.status.phase == Phase::starting; }
+
+/// The end of a run that goes on now, or of the next one.
+Engine::Condition next_exit(const api::Workload& workload) {
+  return [run = workload.status.run + (runs(workload) ? 0 : 1)](const api::Workload& w, bool removed) {
+    const bool over = !runs(w) && w.status.exit_code.has_value();
+    return removed || (over && w.status.run >= run) || w.status.run > run;
+  };
+}
+
+}  // namespace
+
+Result<Engine::Waiting> Engine::begin_wait(const std::string& reference, const std::string& condition) {
   const auto workload = TRY(objects_.find(reference));
-  const auto run = workload.status.run;
   const auto ended = [](const api::Workload& w) { return w.status.phase == Phase::stopped || w.status.phase == Phase::failed; };
-  const auto when = [&](const Condition& done) { return wait(workload.metadata.uid, call, done); };
+  const auto when = [&](Condition done) { return observe(workload.metadata.uid, std::move(done)); };
   if (condition == "stopped")
-    return when([&](const api::Workload& w, bool removed) {
+    return when([ended](const api::Workload& w, bool removed) {
       const bool never_ran = w.status.phase == Phase::created || w.status.phase == Phase::pending || w.status.phase == Phase::creating;
       return removed || ended(w) || (never_ran && w.intent.state != "running");
     });
-  if (condition == "next-exit")  // of a run that goes on now, or of the next one
-    return when(
-        [&, active = is_active(workload.status.phase) || workload.status.phase == Phase::starting](const api::Workload& w, bool removed) {
-          const bool over = !is_active(w.status.phase) && w.status.phase != Phase::starting && w.status.exit_code.has_value();
-          return removed || (over && w.status.run >= (active ? run : run + 1)) || w.status.run > (active ? run : run + 1);
-        });
+  if (condition == "next-exit") return when(next_exit(workload));
+  if (condition == "not-running") {
+    if (runs(workload) || workload.status.phase == Phase::restarting) return when(next_exit(workload));
+    return Waiting{.workload = workload, .watch = nullptr, .done = nullptr};
+  }
   if (condition == "removed") return when([](const api::Workload&, bool removed) { return removed; });
   // What ended will not come so far any more: the answer's phase says so.
   if (condition == "running")
-    return when([&](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.phase == Phase::running; });
+    return when([ended](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.phase == Phase::running; });
   if (condition == "healthy")
-    return when([&](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.health.status == "healthy"; });
-  return fail(Code::invalid_argument, "condition: \"{}\" is not one of stopped, next-exit, removed, running, healthy", condition);
+    return when([ended](const api::Workload& w, bool removed) { return removed || ended(w) || w.status.health.status == "healthy"; });
+  return fail(Code::invalid_argument, "condition: \"{}\" is not one of stopped, not-running, next-exit, removed, running, healthy",
+              condition);
+}
+
+Result<api::Workload> Engine::wait_condition(const std::string& reference, const std::string& condition, const Call& call) {
+  return finish_wait(TRY(begin_wait(reference, condition)), call);
 }
 
 Result<api::Workload> Engine::store_new(api::WorkloadSpec spec, bool start) {

@@ -99,13 +99,24 @@ class Engine {
   /// removed = true. Errors: cancelled, deadline_exceeded, unavailable when the client left.
   using Condition = std::function<bool(const api::Workload& workload, bool removed)>;
   [[nodiscard]] Result<api::Workload> wait(const std::string& uid, const Call& call, const Condition& done);
-  /// stopped, next-exit, removed, running, healthy. Errors also: invalid_argument.
+  /// A wait that has begun: nothing that happens from then on is missed, whenever it is finished.
+  struct Waiting {
+    api::Workload workload;               ///< as it was when the wait began
+    std::unique_ptr<store::Watch> watch;  ///< null: the condition held already
+    Condition done;
+  };
+  /// stopped, not-running (also when a restart follows), next-exit, removed, running, healthy. Errors: invalid_argument, not_found.
+  [[nodiscard]] Result<Waiting> begin_wait(const std::string& reference, const std::string& condition);
+  /// Errors: as wait().
+  [[nodiscard]] Result<api::Workload> finish_wait(Waiting waiting, const Call& call);
+  /// Both in one.
   [[nodiscard]] Result<api::Workload> wait_condition(const std::string& reference, const std::string& condition, const Call& call);
 
   sandbox::Sandbox& sandbox(const api::Workload& workload) const { return parts_.topologies.of(workload.spec.topology).sandbox(); }
 
  private:
   struct Threads;
+  Result<Waiting> observe(const std::string& uid, Condition done);
   Result<api::Workload> change(const std::string& reference, const std::function<Result<bool>(Edit&)>& change);
   Result<api::Workload> store_new(api::WorkloadSpec spec, bool start);
   Result<api::Workload> wait_started(const api::Workload& workload, const Call& call);

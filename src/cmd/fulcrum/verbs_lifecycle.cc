@@ -148,7 +148,7 @@ class Wait final : public ForEach {
  public:
   void declare(CLI::App& app) override {
     ForEach::declare(app);
-    app.add_option("--condition", condition_, "stopped, next-exit, removed, running, healthy");
+    app.add_option("--condition", condition_, "stopped, not-running, next-exit, removed, running, healthy");
     app.add_option("--format", format_, "table or json");
   }
   Result<> one(Context& context, const std::string& name) override {
