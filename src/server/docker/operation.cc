@@ -11,10 +11,10 @@ namespace fulcrum::server::docker {
 namespace {
 
 constexpr std::array kTables{
-    system_operations,         event_operations,  swarm_operations,          container_operations, container_create_operations,
-    container_list_operations, stream_operations, exec_operations,           log_operations,       stats_operations,
-    archive_operations,        image_operations,  image_transfer_operations, build_operations,     network_operations,
-    volume_operations};
+    system_operations,         event_operations,          swarm_operations,  container_operations,      container_create_operations,
+    container_list_operations, container_verb_operations, stream_operations, exec_operations,           log_operations,
+    stats_operations,          archive_operations,        image_operations,  image_transfer_operations, build_operations,
+    network_operations,        volume_operations};
 
 std::string_view word(Standing standing) {
   switch (standing) {

@@ -60,6 +60,7 @@ std::span<const Operation> swarm_operations();
 std::span<const Operation> container_operations();
 std::span<const Operation> container_create_operations();
 std::span<const Operation> container_list_operations();
+std::span<const Operation> container_verb_operations();
 std::span<const Operation> stream_operations();
 std::span<const Operation> exec_operations();
 std::span<const Operation> log_operations();
