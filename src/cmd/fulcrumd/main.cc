@@ -75,6 +75,8 @@ std::string own_directory() {
   return path.substr(0, path.rfind('/'));
 }
 
+std::string libexec_of(const Options& options) { return options.libexec.empty() ? own_directory() : options.libexec; }
+
 Result<network::ManagerOptions> network_options(const Options& options) {
   network::ManagerOptions manager{.instance = options.instance, .pool_prefix = static_cast<std::uint8_t>(options.pool_prefix)};
   for (const auto& pool : options.pools) manager.pools.push_back(TRY(network::Prefix::parse(pool), "--default-pool"));
@@ -142,7 +144,7 @@ Result<> open_modules(const Options& options, const std::optional<os::Rootless>&
   m.images = TRY(image::ImageStore::open(options.data_dir + "/images"));
   m.registry.emplace(TRY(registry_options(options)));
   m.network = TRY(network::Manager::open(TRY(network_options(options))));
-  const auto libexec = options.libexec.empty() ? own_directory() : options.libexec;
+  const auto libexec = libexec_of(options);
   m.sandbox = TRY(sandbox::NamespaceSandbox::open({.data_dir = options.data_dir,
                                                    .run_dir = options.run_dir,
                                                    .runtime = libexec + "/fulcrum-oci",
@@ -176,6 +178,13 @@ Result<> open_modules(const Options& options, const std::optional<os::Rootless>&
   return {};
 }
 
+control::Facts facts(const Options& options, const std::optional<os::Rootless>& rootless) {
+  auto facts = machine_facts(options, rootless);
+  facts.runtime = libexec_of(options) + "/fulcrum-oci";
+  facts.init = libexec_of(options) + "/fulcrum-init";
+  return facts;
+}
+
 server::native::Api make_api(const Options& options, const std::optional<os::Rootless>& rootless, Modules& m) {
   return {.engine = *m.engine,
           .images = *m.images,
@@ -188,8 +197,7 @@ server::native::Api make_api(const Options& options, const std::optional<os::Roo
                 return image::registry::Client(with);
               },
           .topologies = *m.topologies,
-          .info = machine_facts(options, rootless),
-          .version = R"({"version":")" FULCRUM_VERSION R"(","api":"v1"})"};
+          .facts = facts(options, rootless)};
 }
 
 /// Two APIs on one socket, each with its own words for an error: the native one has all paths below /v1/.

@@ -3,6 +3,8 @@
 // Source: the Engine API's OpenAPI descriptions, versions 1.24 to 1.47 (github.com/moby/moby, docs/api and api/swagger.yaml).
 #pragma once
 
+#include <atomic>
+#include <cstdint>
 #include <string>
 
 #include "server/docker/operation.h"
@@ -14,6 +16,7 @@ namespace fulcrum::server::docker {
 /// server.
 struct Api {
   native::Api& native;
+  std::atomic<std::int64_t> event_listeners = 0;  ///< streams of GET /events
 };
 
 /// All routes, with and without a version before the path. The router must accept_version_prefix().

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "control/engine.h"
+#include "control/facts.h"
 #include "http/router.h"
 #include "http/server.h"
 #include "image/image_store.h"
@@ -23,8 +24,7 @@ struct Api {
   /// A client with other credentials, for a request that brings its own.
   std::function<image::registry::Client(const image::registry::Credential&, const std::string& domain, bool insecure)> registry_as;
   const topology::Topologies& topologies;
-  std::string info;     ///< JSON object: what the machine has, found out at the start
-  std::string version;  ///< JSON object
+  control::Facts facts;  ///< what the machine has, found out at the start
 };
 
 /// All routes.

@@ -15,11 +15,50 @@ using http::Request;
 using http::ResponseWriter;
 
 Result<> ping(Api&, Request&, ResponseWriter& response) { return response.send_json(200, "{}"); }
-Result<> version(Api& api, Request&, ResponseWriter& response) { return response.send_json(200, api.version); }
+Result<> version(Api& api, Request&, ResponseWriter& response) {
+  return response.send_json(200,
+                            json::serialize(json::object{{"version", api.facts.version}, {"commit", api.facts.commit}, {"api", "v1"}}));
+}
 Result<> capabilities(Api& api, Request&, ResponseWriter& response) { return response.send_json(200, api.topologies.capabilities_json()); }
 
+json::object features_json(const control::KernelFeatures& f) {
+  return {{"overlayfs", f.overlayfs}, {"erofs", f.erofs},     {"seccomp", f.seccomp},      {"userNamespaces", f.user_namespaces},
+          {"apparmor", f.apparmor},   {"selinux", f.selinux}, {"kvmDevice", f.kvm_device}, {"ipForward", f.ip_forward}};
+}
+
+json::object cgroup_json(const control::CgroupFacts& facts) {
+  if (!facts.error.empty()) return {{"mode", facts.mode}, {"error", facts.error}};
+  return {{"mode", facts.mode}, {"controllers", json::array(facts.controllers.begin(), facts.controllers.end())}};
+}
+
+json::object facts_json(const control::Facts& f) {
+  json::object facts{{"version", f.version},
+                     {"kernel", f.kernel},
+                     {"architecture", f.architecture},
+                     {"host", f.host},
+                     {"os", f.os_name},
+                     {"cpus", f.cpus},
+                     {"memory", f.memory},
+                     {"bootId", f.boot_id},
+                     {"cgroup", cgroup_json(f.cgroup)},
+                     {"dataDir", f.data_dir},
+                     {"runDir", f.run_dir},
+                     {"socket", f.socket},
+                     {"cgroupParent", f.cgroup_parent},
+                     {"instance", f.instance},
+                     {"defaultUserns", f.default_userns},
+                     {"rootless", f.rootless.has_value()}};
+  if (f.rootless) {
+    facts["rootlessUserIds"] = f.rootless->user_ids;
+    facts["rootlessNetwork"] = f.rootless->network;
+    facts["rootlessHolder"] = f.rootless->holder;
+  }
+  facts["features"] = features_json(f.features);
+  return facts;
+}
+
 Result<> info(Api& api, Request&, ResponseWriter& response) {
-  auto object = json::parse(api.info).get_object();
+  auto object = facts_json(api.facts);
   std::int64_t running = 0, paused = 0, stopped = 0;
   for (const auto& workload : TRY(api.engine.objects().workloads()).items) {
     if (workload.status.phase == api::Phase::paused) {

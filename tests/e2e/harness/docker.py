@@ -42,17 +42,21 @@ class Docker:
     def inspect(self, name):
         return json.loads(self.ok("inspect", name))[0]
 
-    def api(self, method, path, body=None, headers=None, version="v1.47"):
-        """One call of the Engine API: (status, decoded JSON or text). With version=None the path is taken as it is."""
+    def raw(self, method, path, body=None, headers=None, version="v1.47"):
+        """One call of the Engine API as it travels: (status, headers, bytes)."""
         connection = UnixConnection(self.engine.socket)
         try:
             data = json.dumps(body) if isinstance(body, (dict, list)) else body
             connection.request(method, path if version is None else f"/{version}{path}", data, {"Content-Type": "application/json", **(headers or {})})
             response = connection.getresponse()
-            text = response.read()
-            try:
-                return response.status, json.loads(text) if text else None
-            except ValueError:
-                return response.status, text.decode(errors="replace")
+            return response.status, response.headers, response.read()
         finally:
             connection.close()
+
+    def api(self, method, path, body=None, headers=None, version="v1.47"):
+        """One call of the Engine API: (status, decoded JSON or text). With version=None the path is taken as it is."""
+        status, _, text = self.raw(method, path, body, headers, version)
+        try:
+            return status, json.loads(text) if text else None
+        except ValueError:
+            return status, text.decode(errors="replace")
