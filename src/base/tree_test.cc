@@ -14,7 +14,7 @@ namespace fulcrum::sys {
 namespace {
 
 TEST(TreeUsage, CountsEachFileOnceAndNoFolders) {
-  std::string top = testing::TempDir() + "/tree-usage-XXXXXX";
+  std::string top = ::testing::TempDir() + "/tree-usage-XXXXXX";
   ASSERT_NE(::mkdtemp(top.data()), nullptr);
   ASSERT_TRUE(make_directories(top + "/a/b"));
   std::ofstream(top + "/a/one") << std::string(1000, 'x');
