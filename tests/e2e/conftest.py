@@ -2,6 +2,7 @@
 import os
 import pathlib
 import subprocess
+import warnings
 
 import pytest
 
@@ -22,6 +23,15 @@ def bin_dir():
     pytest.exit(f"no programs in {', '.join(map(str, candidates))}: build first", returncode=3)
 
 
+def report(found, problems):
+    """Answers that differ from the API's description: FULCRUM_OPENAPI=strict makes the test fail, report only says so."""
+    if os.environ.get("FULCRUM_OPENAPI", "report") == "strict":
+        problems += found
+    else:
+        for problem in found:
+            warnings.warn(problem, stacklevel=1)
+
+
 @pytest.fixture
 def make_engine(bin_dir):
     """Makes engines that are gone, with everything they held, when the test ends; a leak fails the test."""
@@ -36,8 +46,10 @@ def make_engine(bin_dir):
     yield make
     problems = []
     for engine in engines:
+        for observer in engine.observers:
+            report(observer(), problems)
         problems += engine.destroy()
-    assert not problems, "left behind: " + "; ".join(problems)
+    assert not problems, "left behind, or answered wrongly: " + "; ".join(problems)
 
 
 @pytest.fixture

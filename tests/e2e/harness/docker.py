@@ -4,19 +4,33 @@ import os
 import shutil
 import subprocess
 
+from harness import openapi, proxy
 from harness.engine import DEADLINE, Failed, UnixConnection
 
 PROGRAM = shutil.which("docker")  # PATH's first: a newer one than the distribution's when there is one
 
 
 class Docker:
+    """`socket` is where clients are to be pointed: all that is answered there is checked against the API's description when the test ends."""
+
     def __init__(self, engine, program=PROGRAM):
         self.engine, self.program = engine, program
+        self.problems = []
+        self.socket = engine.scratch / "docker.sock"
+        self.proxy = proxy.Proxy(self.socket, engine.socket)
+        engine.observers.append(self.close)
         self.config = engine.scratch / "docker-config"
         self.config.mkdir(exist_ok=True)
-        self.env = {**os.environ, "DOCKER_HOST": f"unix://{engine.socket}", "DOCKER_CONFIG": str(self.config), "DOCKER_BUILDKIT": "0"}
+        self.env = {**os.environ, "DOCKER_HOST": f"unix://{self.socket}", "DOCKER_CONFIG": str(self.config), "DOCKER_BUILDKIT": "0"}
         for name in ("DOCKER_API_VERSION", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"):
             self.env.pop(name, None)
+
+    def close(self):
+        """Ends what was still open, and returns what was answered otherwise than the description says, each problem once."""
+        self.proxy.close()
+        for record in self.proxy.connections:
+            self.problems += proxy.check(record)
+        return list(dict.fromkeys(self.problems))
 
     def command(self, *args):
         """argv of a docker call inside the engine's network namespace."""
@@ -49,7 +63,10 @@ class Docker:
             data = json.dumps(body) if isinstance(body, (dict, list)) else body
             connection.request(method, path if version is None else f"/{version}{path}", data, {"Content-Type": "application/json", **(headers or {})})
             response = connection.getresponse()
-            return response.status, response.headers, response.read()
+            answer = response.status, response.headers, response.read()
+            self.problems += openapi.check_exchange(method, path if version is None else f"/{version}{path}", response.status,
+                                                    response.headers.get("Content-Type", ""), answer[2])
+            return answer
         finally:
             connection.close()
 

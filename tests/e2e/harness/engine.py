@@ -43,6 +43,7 @@ class Engine:
         self.args, self.env = list(args), {**os.environ, **(env or {})}
         self.log = self.top / "daemon.log"
         self.daemon = None
+        self.observers = []  # called when the engine ends; each returns what it found wrong
         self.holder = None if netns_of else self._make_namespace()
         self.netns = netns_of.netns if netns_of else f"/proc/{self.holder.pid}/ns/net"
 
