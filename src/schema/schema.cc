@@ -1,5 +1,6 @@
 #include "schema/schema.h"
 
+#include <algorithm>
 #include <charconv>
 #include <cmath>
 
@@ -12,6 +13,43 @@ Error to_error(const Violations& violations) {
     text += v.path.empty() ? v.message : v.path + ": " + v.message;
   }
   return Error{Code::invalid_argument, std::move(text)};
+}
+
+namespace {
+
+bool says_nothing(const json::value& value) {
+  switch (value.kind()) {
+    case json::kind::null: return true;
+    case json::kind::bool_: return !value.get_bool();
+    case json::kind::int64: return value.get_int64() == 0;
+    case json::kind::uint64: return value.get_uint64() == 0;
+    case json::kind::double_: return value.get_double() == 0;
+    case json::kind::string: return value.get_string().empty();
+    case json::kind::array: return value.get_array().empty();
+    case json::kind::object:
+      return std::ranges::all_of(value.get_object(), [](const auto& member) { return says_nothing(member.value()); });
+  }
+  return false;
+}
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+}  // namespace
+
+bool Decoder::rejects_unknown(const json::value& value) const {
+  return unknown_ == UnknownFields::reject || (unknown_ == UnknownFields::reject_set && !says_nothing(value));
+}
+
+bool Decoder::same_name(std::string_view a, std::string_view b) const {
+  return names_ == MemberNames::exact ? a == b : std::ranges::equal(a, b, {}, lower, lower);
+}
+
+const json::value* Decoder::find(const json::object& object, std::string_view name) const {
+  const auto* exact = object.if_contains(json::string_view(name.data(), name.size()));
+  if (exact != nullptr || names_ == MemberNames::exact) return exact;
+  for (const auto& [key, value] : object)
+    if (same_name(std::string_view(key.data(), key.size()), name)) return &value;
+  return nullptr;
 }
 
 void Decoder::violation(std::string message) {

@@ -35,8 +35,12 @@ namespace fulcrum::schema {
 
 namespace json = boost::json;
 
-/// What to do with a member that the table does not name: OCI and Docker ignore it, workload files and Kubernetes' strict mode reject it.
-enum class UnknownFields { ignore, reject };
+/// What to do with a member that the table does not name: OCI ignores it, workload files and Kubernetes' strict mode reject it. Docker's
+/// newer clients send whole Go structs: there only a member that says something (is not null, false, zero or empty) is rejected.
+enum class UnknownFields { ignore, reject, reject_set };
+
+/// How the names of members are compared. Go, and so Docker's API, takes any case.
+enum class MemberNames { exact, any_case };
 
 template <class T>
 struct Schema;  // specialised beside each struct: name, doc, fields
@@ -48,13 +52,18 @@ struct EnumNames;
 /// Collects violations while a document is walked; knows where it is.
 class Decoder {
  public:
-  explicit Decoder(UnknownFields unknown) : unknown_(unknown) {}
+  explicit Decoder(UnknownFields unknown, MemberNames names = MemberNames::exact) : unknown_(unknown), names_(names) {}
 
   /// Records a violation at the current path.
   void violation(std::string message);
   /// Records `<shown value> is not <wanted>`.
   void mismatch(const json::value& value, std::string_view wanted);
-  bool rejects_unknown() const { return unknown_ == UnknownFields::reject; }
+  bool rejects_unknown() const { return unknown_ != UnknownFields::ignore; }
+  /// Whether an unknown member with this value is a violation.
+  bool rejects_unknown(const json::value& value) const;
+  /// The member of this name; null when there is none.
+  const json::value* find(const json::object& object, std::string_view name) const;
+  bool same_name(std::string_view a, std::string_view b) const;
   const Violations& violations() const { return violations_; }
   Violations take() { return std::move(violations_); }
 
@@ -74,6 +83,7 @@ class Decoder {
 
  private:
   UnknownFields unknown_;
+  MemberNames names_;
   std::string path_;
   Violations violations_;
 };
@@ -139,6 +149,16 @@ constexpr auto optional(std::string_view name, M T::* member, std::string_view d
 template <class T, class M, class... Checks>
 constexpr auto always(std::string_view name, M T::* member, std::string_view doc, Checks... checks) {
   return Field<T, M, Checks...>{name, member, doc, Presence::always, {checks...}};
+}
+
+template <class T, class M>
+struct Embedded {
+  M T::* member;
+};
+/// A struct whose members stand among those of the one that holds it, as Go embeds structs.
+template <class T, class M>
+constexpr auto embedded(M T::* member) {
+  return Embedded<T, M>{member};
 }
 
 // ---- checks: run on a decoded value; `check(value)` returns a message or nothing; `describe(object)` adds JSON Schema keywords ----
@@ -364,7 +384,7 @@ namespace detail {
 template <class T, class M, class... C>
 void decode_field(Decoder& d, const json::object& object, T& out, const Field<T, M, C...>& field) {
   Decoder::Scope scope(d, field.name);
-  const auto* value = object.if_contains(json::string_view(field.name.data(), field.name.size()));
+  const auto* value = d.find(object, field.name);
   if (value == nullptr || value->is_null()) {
     if (field.presence == Presence::required) d.violation("is required");
     return;
@@ -424,6 +444,32 @@ void describe_field(Describer& d, json::object& properties, json::array& require
   }
   properties[json::string_view(field.name.data(), field.name.size())] = std::move(schema);
 }
+
+template <class T, class M>
+void decode_field(Decoder& d, const json::object& object, T& out, const Embedded<T, M>& part) {
+  std::apply([&](const auto&... field) { (decode_field(d, object, out.*part.member, field), ...); }, Schema<M>::fields);
+  if constexpr (requires { Schema<M>::check(d, out.*part.member); }) Schema<M>::check(d, out.*part.member);
+}
+template <class T, class M>
+void encode_field(json::object& object, const T& in, const T& defaults, const Embedded<T, M>& part) {
+  std::apply([&](const auto&... field) { (encode_field(object, in.*part.member, defaults.*part.member, field), ...); }, Schema<M>::fields);
+}
+template <class T, class M>
+void describe_field(Describer& d, json::object& properties, json::array& required, const T& defaults, const Embedded<T, M>& part) {
+  std::apply([&](const auto&... field) { (describe_field(d, properties, required, defaults.*part.member, field), ...); },
+             Schema<M>::fields);
+}
+
+template <class T, class M, class... C>
+bool has_name(const Decoder& d, const Field<T, M, C...>& field, std::string_view name) {
+  return d.same_name(field.name, name);
+}
+template <class T, class M>
+bool has_name(const Decoder& d, const Embedded<T, M>&, std::string_view name) {
+  static_assert(std::tuple_size_v<std::remove_cvref_t<decltype(Schema<M>::fields)>> == member_count<M>(),
+                "every member of the struct must stand in its Schema table");
+  return std::apply([&](const auto&... field) { return (has_name(d, field, name) || ...); }, Schema<M>::fields);
+}
 }  // namespace detail
 
 /// How a struct with a Schema table travels. A type with a short form as well derives its own Codec from this.
@@ -438,8 +484,8 @@ struct StructCodec {
     if (d.rejects_unknown()) {
       for (const auto& member : *object) {
         const std::string_view name(member.key().data(), member.key().size());
-        const bool known = std::apply([&](const auto&... field) { return ((field.name == name) || ...); }, Schema<T>::fields);
-        if (!known) detail::unknown_member(d, name);
+        const bool known = std::apply([&](const auto&... field) { return (detail::has_name(d, field, name) || ...); }, Schema<T>::fields);
+        if (!known && d.rejects_unknown(member.value())) detail::unknown_member(d, name);
       }
     }
     if constexpr (requires { Schema<T>::check(d, out); }) Schema<T>::check(d, out);
@@ -477,8 +523,9 @@ struct Codec<T> : StructCodec<T> {};
 
 /// Decodes a document; on failure every violation, in document order of the table.
 template <class T>
-std::expected<T, Violations> decode(const json::value& document, UnknownFields unknown = UnknownFields::reject) {
-  Decoder decoder(unknown);
+std::expected<T, Violations> decode(const json::value& document, UnknownFields unknown = UnknownFields::reject,
+                                    MemberNames names = MemberNames::exact) {
+  Decoder decoder(unknown, names);
   T out{};
   Codec<T>::decode(decoder, document, out);
   if (!decoder.violations().empty()) return std::unexpected(decoder.take());
@@ -487,9 +534,10 @@ std::expected<T, Violations> decode(const json::value& document, UnknownFields u
 
 /// Parses and decodes; violations become one invalid_argument error, one per line.
 template <class T>
-[[nodiscard]] Result<T> decode_text(std::string_view text, UnknownFields unknown = UnknownFields::reject) {
+[[nodiscard]] Result<T> decode_text(std::string_view text, UnknownFields unknown = UnknownFields::reject,
+                                    MemberNames names = MemberNames::exact) {
   auto document = TRY(parse(text));
-  auto decoded = decode<T>(document, unknown);
+  auto decoded = decode<T>(document, unknown, names);
   if (!decoded) return std::unexpected(to_error(decoded.error()));
   return std::move(*decoded);
 }

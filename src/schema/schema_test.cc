@@ -42,8 +42,43 @@ struct Schema<Thing> {
                                             optional("wait", &Thing::wait, "How long to wait.")};
 };
 
+struct Whole {
+  int own = 0;
+  Limits limits;
+  friend bool operator==(const Whole&, const Whole&) = default;
+};
+template <>
+struct Schema<Whole> {
+  static constexpr std::string_view name = "Whole";
+  static constexpr std::string_view doc = "Has the members of Limits, too.";
+  static constexpr auto fields = std::tuple{optional("own", &Whole::own, "Its own."), embedded(&Whole::limits)};
+};
+
 namespace {
 using ::testing::ElementsAre;
+
+TEST(Schema, EmbeddedMembersStandAmongTheOthers) {
+  const Whole whole{.own = 3, .limits = {.memory = {1 << 20}}};
+  EXPECT_EQ(encode_text(whole), R"({"own":3,"memory":"1Mi"})");
+  EXPECT_EQ(decode_text<Whole>(encode_text(whole)).value(), whole);
+  const auto wrong = decode<Whole>(parse(R"({"memory":"x","more":1})").value());
+  ASSERT_FALSE(wrong.has_value());
+  EXPECT_THAT(wrong.error(), ElementsAre(Violation{"memory", "\"x\" is not a size"}, Violation{"more", "unknown field"}));
+  EXPECT_TRUE(json_schema<Whole>()["$defs"].at("Whole").at("properties").as_object().contains("cpus"));
+}
+TEST(Schema, MembersInAnyCase) {
+  const auto document = parse(R"({"OWN":3,"Memory":"1Mi","memory":"2Mi"})").value();
+  const auto whole = decode<Whole>(document, UnknownFields::reject, MemberNames::any_case);
+  ASSERT_TRUE(whole.has_value());
+  EXPECT_EQ(*whole, (Whole{.own = 3, .limits = {.memory = {2 << 20}}}));
+  EXPECT_FALSE(decode<Whole>(document).has_value());
+}
+TEST(Schema, UnknownMembersThatSayNothing) {
+  const auto decoded = [](std::string_view text) { return decode_text<Whole>(text, UnknownFields::reject_set).has_value(); };
+  EXPECT_TRUE(decoded(R"({"own":1,"a":null,"b":"","c":0,"d":0.0,"e":[],"f":{"x":{"y":false}},"g":false})"));
+  for (const auto* text : {R"({"a":"x"})", R"({"a":1})", R"({"a":[0]})", R"({"a":{"x":{"y":true}}})", R"({"a":-0.5})"})
+    EXPECT_FALSE(decoded(text)) << text;
+}
 
 TEST(Schema, EveryViolationAtOnceEachWithItsPath) {
   const auto document =
