@@ -8,7 +8,7 @@ namespace {
 /// The base's config and layers.
 Result<NewImage> start_from(const ImageStore& store, const ImageId& base, Lease& lease) {
   const auto record = TRY(store.inspect(base.str()));
-  NewImage image{.config = TRY(oci::parse_image_config(record.config))};
+  NewImage image{.config = TRY(oci::parse_image_config(record.config)), .parent = record.id};
   for (const auto& layer : record.layers) {
     lease.protect(layer.blob);
     lease.protect(layer.diff_id);

@@ -21,6 +21,7 @@ struct NewImage {
   std::vector<oci::Descriptor> layers;  ///< in the content store, lowest first
   std::vector<Reference> tags;
   UnpackOptions unpack;
+  ImageId parent;  ///< see ImageRecord::parent
 };
 /// Writes config and manifest (OCI) and records the image.
 [[nodiscard]] Result<ImageId> make_image(ImageStore& store, const NewImage& image, Lease& lease, const StopSource& stop);

@@ -2,6 +2,7 @@
 
 #include <sqlite3.h>
 
+#include <array>
 #include <functional>
 #include <utility>
 
@@ -11,7 +12,8 @@ namespace {
 
 constexpr const char* kSchema = R"(
 CREATE TABLE IF NOT EXISTS images (id TEXT PRIMARY KEY, manifest TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
-                                   added INTEGER NOT NULL);
+                                   added INTEGER NOT NULL, tagged INTEGER NOT NULL DEFAULT 0,
+                                   parent TEXT NOT NULL DEFAULT '', hidden INTEGER NOT NULL DEFAULT 0);
 CREATE TABLE IF NOT EXISTS layers (image TEXT NOT NULL REFERENCES images(id) ON DELETE CASCADE, position INTEGER NOT NULL,
                                    diff_id TEXT NOT NULL, blob TEXT NOT NULL, media_type TEXT NOT NULL, size INTEGER NOT NULL,
                                    PRIMARY KEY (image, position)) WITHOUT ROWID;
@@ -21,6 +23,13 @@ CREATE TABLE IF NOT EXISTS holders (holder TEXT NOT NULL, image TEXT NOT NULL RE
                                    WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS holders_image ON holders (image);
 )";
+
+/// Columns that came later: a data folder of an earlier version gets them when it is opened.
+constexpr std::array kAddedColumns = std::to_array<std::pair<const char*, const char*>>({
+    {"tagged", "ALTER TABLE images ADD COLUMN tagged INTEGER NOT NULL DEFAULT 0"},
+    {"parent", "ALTER TABLE images ADD COLUMN parent TEXT NOT NULL DEFAULT ''"},
+    {"hidden", "ALTER TABLE images ADD COLUMN hidden INTEGER NOT NULL DEFAULT 0"},
+});
 
 Code code_of(int status) {
   switch (status & 0xff) {
@@ -119,6 +128,16 @@ class Durably {
   sqlite3* db_;
 };
 
+Result<> add_columns(sqlite3* db) {
+  std::set<std::string> there;
+  TRY(run(db, "SELECT name FROM pragma_table_info('images')", {}, [&](const Row& row) { there.insert(row.text(0)); }));
+  for (const auto& [name, statement] : kAddedColumns)
+    if (!there.contains(name)) TRY(exec(db, statement));
+  return {};
+}
+
+/// What is hidden and held by nobody goes.
+constexpr const char* kDropHidden = "DELETE FROM images WHERE hidden AND NOT EXISTS (SELECT 1 FROM holders WHERE image = images.id)";
 constexpr const char* kSetName = "INSERT INTO names (name, image) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET image = excluded.image";
 
 }  // namespace
@@ -132,6 +151,7 @@ Result<ImageDb> ImageDb::open(const std::string& path) {
   if (status != SQLITE_OK) return fail(code_of(status), "open image index {}: {}", path, ::sqlite3_errstr(status));
   TRY(exec(raw, "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA foreign_keys = ON;"), "{}", path);
   TRY(exec(raw, kSchema), "{}", path);
+  TRY(add_columns(raw), "{}", path);
   return ImageDb(std::move(db));
 }
 
@@ -140,10 +160,14 @@ Result<> ImageDb::add(const ImageRecord& image) {
   const auto durably = TRY(Durably::begin(db_.get()));
   auto transaction = TRY(Transaction::begin(db_.get()));
   const auto& id = image.id.str();
-  TRY(run(db_.get(), "INSERT OR IGNORE INTO images (id, manifest, media_type, size, added) VALUES (?1, ?2, ?3, ?4, ?5)",
-          {id, image.manifest.str(), image.manifest_media_type, std::to_string(image.size),
-           std::to_string(image.added.time_since_epoch().count())}));
-  if (::sqlite3_changes(db_.get()) > 0) {
+  const auto nanoseconds = [](Time time) { return std::to_string(time.time_since_epoch().count()); };
+  TRY(run(db_.get(),
+          "INSERT OR IGNORE INTO images (id, manifest, media_type, size, added, tagged, parent) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6)",
+          {id, image.manifest.str(), image.manifest_media_type, std::to_string(image.size), nanoseconds(image.added), image.parent.str()}));
+  const bool is_new = ::sqlite3_changes(db_.get()) > 0;
+  TRY(run(db_.get(), "UPDATE images SET hidden = 0, tagged = max(tagged, CAST(?2 AS INTEGER)) WHERE id = ?1",
+          {id, nanoseconds(image.tagged)}));
+  if (is_new) {
     for (std::size_t i = 0; i < image.layers.size(); ++i) {
       const auto& layer = image.layers[i];
       TRY(run(db_.get(), "INSERT INTO layers (image, position, diff_id, blob, media_type, size) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
@@ -159,12 +183,14 @@ Result<> ImageDb::add(const ImageRecord& image) {
 Result<std::vector<ImageRecord>> ImageDb::load(const std::string& where, const std::vector<std::string>& values) const {
   const std::lock_guard lock(*mutex_);
   std::vector<ImageRecord> images;
-  TRY(run(db_.get(), "SELECT id, manifest, media_type, size, added FROM images " + where, values, [&](const Row& row) {
+  TRY(run(db_.get(), "SELECT id, manifest, media_type, size, added, tagged, parent FROM images " + where, values, [&](const Row& row) {
     images.push_back({.id = ImageId(row.text(0)),
                       .manifest = Digest(row.text(1)),
                       .manifest_media_type = row.text(2),
                       .size = static_cast<std::uint64_t>(row.number(3)),
-                      .added = Time(std::chrono::nanoseconds(row.number(4)))});
+                      .added = Time(std::chrono::nanoseconds(row.number(4))),
+                      .tagged = Time(std::chrono::nanoseconds(row.number(5))),
+                      .parent = ImageId(row.text(6))});
   }));
   for (auto& image : images) {
     TRY(run(db_.get(), "SELECT diff_id, blob, media_type, size FROM layers WHERE image = ?1 ORDER BY position", {image.id.str()},
@@ -188,7 +214,7 @@ Result<std::optional<ImageRecord>> ImageDb::get(const ImageId& id) const {
   return std::move(found.front());
 }
 
-Result<std::vector<ImageRecord>> ImageDb::list() const { return load("ORDER BY added DESC, id", {}); }
+Result<std::vector<ImageRecord>> ImageDb::list() const { return load("WHERE NOT hidden ORDER BY added DESC, id", {}); }
 
 Result<std::optional<ImageId>> ImageDb::find_name(const std::string& name) const {
   const std::lock_guard lock(*mutex_);
@@ -197,18 +223,34 @@ Result<std::optional<ImageId>> ImageDb::find_name(const std::string& name) const
   return found;
 }
 
-Result<std::vector<ImageId>> ImageDb::find_prefix(const std::string& prefix) const {
+Result<std::vector<ImageId>> ImageDb::find_prefix(const std::string& prefix, Find which) const {
   const std::lock_guard lock(*mutex_);
   std::vector<ImageId> found;
-  TRY(run(db_.get(), "SELECT id FROM images WHERE substr(id, 1, length(?1)) = ?1 LIMIT 2", {prefix},
+  const std::string visible = which == Find::visible ? " AND NOT hidden" : "";
+  TRY(run(db_.get(), "SELECT id FROM images WHERE substr(id, 1, length(?1)) = ?1" + visible + " LIMIT 2", {prefix},
           [&](const Row& row) { found.emplace_back(row.text(0)); }));
   return found;
 }
 
-Result<> ImageDb::tag(const std::string& name, const ImageId& id) {
+Result<> ImageDb::tag(const std::string& name, const ImageId& id, Time now) {
   const std::lock_guard lock(*mutex_);
   const auto durably = TRY(Durably::begin(db_.get()));
-  return run(db_.get(), kSetName, {name, id.str()});
+  auto transaction = TRY(Transaction::begin(db_.get()));
+  TRY(run(db_.get(), kSetName, {name, id.str()}));
+  TRY(run(db_.get(), "UPDATE images SET tagged = ?2, hidden = 0 WHERE id = ?1",
+          {id.str(), std::to_string(now.time_since_epoch().count())}));
+  return transaction.commit();
+}
+
+Result<bool> ImageDb::hide(const ImageId& id) {
+  const std::lock_guard lock(*mutex_);
+  const auto durably = TRY(Durably::begin(db_.get()));
+  auto transaction = TRY(Transaction::begin(db_.get()));
+  TRY(run(db_.get(), "UPDATE images SET hidden = 1 WHERE id = ?1 AND NOT EXISTS (SELECT 1 FROM names WHERE image = ?1)", {id.str()}));
+  const bool hidden = ::sqlite3_changes(db_.get()) > 0;
+  TRY(run(db_.get(), kDropHidden, {}));
+  TRY(transaction.commit());
+  return hidden;
 }
 
 Result<bool> ImageDb::drop(const ImageId& id, const std::vector<std::string>& names, Drop how) {
@@ -238,7 +280,8 @@ Result<> ImageDb::hold(const ImageId& id, const std::string& holder) {
 
 Result<> ImageDb::release(const std::string& holder) {
   const std::lock_guard lock(*mutex_);
-  return run(db_.get(), "DELETE FROM holders WHERE holder = ?1", {holder});
+  TRY(run(db_.get(), "DELETE FROM holders WHERE holder = ?1", {holder}));
+  return ::sqlite3_changes(db_.get()) > 0 ? run(db_.get(), kDropHidden, {}) : Result<>();
 }
 
 Result<std::vector<std::string>> ImageDb::holders(const ImageId& id) const {

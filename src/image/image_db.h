@@ -26,16 +26,17 @@ class ImageDb {
   [[nodiscard]] static Result<ImageDb> open(const std::string& path);
   ImageDb(ImageDb&&) noexcept = default;
 
-  /// Records an image (kept as it is when it is there already) and moves names to it.
+  /// Records an image (kept as it is when it is there already, but no longer hidden) and moves names to it.
   [[nodiscard]] Result<> add(const ImageRecord& image);
   /// The record without its config; nothing when there is none.
   [[nodiscard]] Result<std::optional<ImageRecord>> get(const ImageId& id) const;
-  /// All, newest first, without their configs.
+  /// All that are not hidden, newest first, without their configs.
   [[nodiscard]] Result<std::vector<ImageRecord>> list() const;
   [[nodiscard]] Result<std::optional<ImageId>> find_name(const std::string& name) const;
+  enum class Find { visible, hidden_too };
   /// At most two IDs that start with `prefix`.
-  [[nodiscard]] Result<std::vector<ImageId>> find_prefix(const std::string& prefix) const;
-  [[nodiscard]] Result<> tag(const std::string& name, const ImageId& id);
+  [[nodiscard]] Result<std::vector<ImageId>> find_prefix(const std::string& prefix, Find which = Find::visible) const;
+  [[nodiscard]] Result<> tag(const std::string& name, const ImageId& id, Time now);
   enum class Drop {
     names,        ///< only the names
     unless_held,  ///< names and record, or nothing at all when somebody holds it
@@ -43,6 +44,8 @@ class ImageDb {
   };
   /// Removes these names, and the record with its last name as `how` says. True: the record went.
   [[nodiscard]] Result<bool> drop(const ImageId& id, const std::vector<std::string>& names, Drop how);
+  /// Hides an image that has no name, so that it goes with its last holder; without holders it goes now. False: it has a name.
+  [[nodiscard]] Result<bool> hide(const ImageId& id);
   [[nodiscard]] Result<> hold(const ImageId& id, const std::string& holder);
   [[nodiscard]] Result<> release(const std::string& holder);
   [[nodiscard]] Result<std::vector<std::string>> holders(const ImageId& id) const;

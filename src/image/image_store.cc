@@ -26,8 +26,8 @@ struct ImageStore::State {
   const Clock& clock;
   std::shared_ptr<Lease::Shared> leases;  ///< shared with the leases given out
 
-  Result<ImageRecord> find(std::string_view text) const;
-  Result<ImageId> find_id(std::string_view text) const;
+  Result<ImageRecord> find(std::string_view text, ImageDb::Find which = ImageDb::Find::visible) const;
+  Result<ImageId> find_id(std::string_view text, ImageDb::Find which = ImageDb::Find::visible) const;
 };
 
 namespace {
@@ -189,6 +189,7 @@ Result<ImageId> ImageStore::add(const AddSpec& spec, Lease& lease, const StopSou
     TRY(state_->layers.unpack(blob.get(), layer.diff_id, spec.unpack, abort, [&](std::uint64_t done) {
       if (spec.progress) spec.progress(layer.diff_id, done, layer.size);
     }));
+    if (spec.unpacked) spec.unpacked(layer.diff_id);
     return {};
   });
   TRY(fanout.run(todo.size(), spec.parallel, stop));
@@ -199,17 +200,19 @@ Result<ImageId> ImageStore::add(const AddSpec& spec, Lease& lease, const StopSou
     record.repo_digests.push_back(stored_name(name));
   }
   record.added = state_->clock.now();
+  if (!record.tags.empty()) record.tagged = record.added;
+  record.parent = spec.parent;
   TRY(state_->db.add(record));
   return record.id;
 }
 
 // ---- finding ----
 
-Result<ImageId> ImageStore::State::find_id(std::string_view text) const {
+Result<ImageId> ImageStore::State::find_id(std::string_view text, ImageDb::Find which) const {
   if (text.empty()) return fail(Code::invalid_argument, "an image name is empty");
   const auto hex = text.starts_with("sha256:") ? text.substr(7) : text;
   if (hex.size() == 64 && is_hex(hex)) {
-    auto found = TRY(db.find_prefix("sha256:" + std::string(hex)));
+    auto found = TRY(db.find_prefix("sha256:" + std::string(hex), which));
     if (!found.empty()) return std::move(found.front());
   }
   const auto reference = Reference::parse(text);
@@ -225,8 +228,8 @@ Result<ImageId> ImageStore::State::find_id(std::string_view text) const {
   return no_such_image(text);
 }
 
-Result<ImageRecord> ImageStore::State::find(std::string_view text) const {
-  const auto id = TRY(find_id(text));
+Result<ImageRecord> ImageStore::State::find(std::string_view text, ImageDb::Find which) const {
+  const auto id = TRY(find_id(text, which));
   auto record = TRY(db.get(id));
   if (!record) return no_such_image(text);
   record->config = TRY(content.read(id), "image {}", id.str());
@@ -260,7 +263,7 @@ Result<std::vector<HistoryEntry>> ImageStore::history(std::string_view reference
 }
 
 Result<ResolvedImage> ImageStore::resolve(std::string_view reference_or_id) const {
-  auto record = TRY(state_->find(reference_or_id));
+  auto record = TRY(state_->find(reference_or_id, ImageDb::Find::hidden_too));
   ResolvedImage image{.id = record.id, .config = std::move(record.config)};
   for (auto layer = record.layers.rbegin(); layer != record.layers.rend(); ++layer) {
     if (!state_->layers.contains(layer->diff_id))
@@ -276,7 +279,7 @@ Result<ResolvedImage> ImageStore::resolve(std::string_view reference_or_id) cons
 Result<> ImageStore::tag(std::string_view reference_or_id, const Reference& name) {
   if (!name.digest.empty()) return fail(Code::invalid_argument, "{}: a digest cannot be given as a name", name.str());
   const auto id = TRY(state_->find_id(reference_or_id));
-  return state_->db.tag(stored_name(name), id);
+  return state_->db.tag(stored_name(name), id, state_->clock.now());
 }
 
 Result<Removed> ImageStore::remove(std::string_view reference_or_id, const RemoveOptions& options) {
@@ -309,6 +312,19 @@ Result<Removed> ImageStore::remove(std::string_view reference_or_id, const Remov
   }
   if (!removed.deleted.empty() && !options.keep_layers) removed.bytes = TRY(collect());
   return removed;
+}
+
+Result<> ImageStore::untag(const ImageId& id, const std::vector<std::string>& names) {
+  TRY(state_->db.drop(id, names, ImageDb::Drop::names));
+  return {};
+}
+
+Result<> ImageStore::forget(const ImageId& id) {
+  const auto record = TRY(state_->db.get(id));
+  if (!record) return no_such_image(id.str());
+  if (!record->tags.empty() || !record->repo_digests.empty() || !TRY(state_->db.hide(id)))
+    return fail(Code::failed_precondition, "image {} has a name", id.str());
+  return {};
 }
 
 Result<Removed> ImageStore::prune(bool all) {

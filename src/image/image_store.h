@@ -41,6 +41,8 @@ struct ImageRecord {
   std::vector<std::string> repo_digests;  ///< "docker.io/library/nginx@sha256:…", sorted
   std::uint64_t size = 0;                 ///< bytes of its unpacked layers, each counted once
   Time added{};
+  Time tagged{};       ///< when a name was last given to it; unset: never
+  ImageId parent;      ///< the image it was made from by commit or build; empty: none that is known
   std::string config;  ///< the config blob, JSON (api/oci/image_spec.h decodes it)
 };
 
@@ -87,8 +89,10 @@ struct AddSpec {
   std::vector<Reference> tags;          ///< names to give; each moves from the image that had it
   std::vector<Reference> repo_digests;  ///< repository@digest by which it was fetched
   UnpackOptions unpack;
-  unsigned parallel = 2;    ///< layers unpacked at once
-  UnpackProgress progress;  ///< called from several threads; may be empty
+  unsigned parallel = 2;                                ///< layers unpacked at once
+  UnpackProgress progress;                              ///< called from several threads; may be empty
+  std::function<void(const Digest& diff_id)> unpacked;  ///< a layer is there; called from several threads; may be empty
+  ImageId parent;                                       ///< see ImageRecord::parent
 };
 
 struct RemoveOptions {
@@ -131,7 +135,7 @@ class ImageStore {
   [[nodiscard]] Result<std::vector<ImageRecord>> list() const;
   /// The steps by which it came to be, newest first, as `docker history` prints them.
   [[nodiscard]] Result<std::vector<HistoryEntry>> history(std::string_view reference_or_id) const;
-  /// inspect(), with the folders to mount. hold() the image before mounting them.
+  /// inspect(), with the folders to mount; finds hidden images by their whole ID, too. hold() the image before mounting them.
   [[nodiscard]] Result<ResolvedImage> resolve(std::string_view reference_or_id) const;
 
   /// Gives another name; it moves from the image that had it.
@@ -139,6 +143,11 @@ class ImageStore {
   /// Removes a name, and the image with its last name; by ID, all names. Errors: not_found, failed_precondition when held or, by ID, named
   /// in several repositories, unless forced.
   [[nodiscard]] Result<Removed> remove(std::string_view reference_or_id, const RemoveOptions& options = {});
+  /// Removes these of an image's names (as its record has them), whichever remain.
+  [[nodiscard]] Result<> untag(const ImageId& id, const std::vector<std::string>& names);
+  /// Removes an image that has no name. One that is held is only hidden: nobody finds it but resolve() by its whole ID, and it goes with
+  /// its last holder. Nothing is collected. Errors: not_found, failed_precondition when it has a name.
+  [[nodiscard]] Result<> forget(const ImageId& id);
   /// Removes images without a name; with `all`, also named ones that nobody holds.
   [[nodiscard]] Result<Removed> prune(bool all);
   /// Removes blobs and layers that no image, holder or lease needs. Returns the bytes freed.

@@ -61,7 +61,7 @@ Result<ImageId> make_image(ImageStore& store, const NewImage& image, Lease& leas
   manifest.config = {
       .media_type = std::string(oci::media::kOciConfig), .digest = TRY(put(config)), .size = static_cast<std::int64_t>(config.size())};
   manifest.layers = image.layers;
-  const AddSpec add{.manifest = TRY(put(to_json(manifest))), .tags = image.tags, .unpack = image.unpack};
+  const AddSpec add{.manifest = TRY(put(to_json(manifest))), .tags = image.tags, .unpack = image.unpack, .parent = image.parent};
   return store.add(add, lease, stop);
 }
 

@@ -56,6 +56,12 @@ bool Filters::accepts(std::string_view key, std::string_view value) const {
   return values.empty() || std::find(values.begin(), values.end(), value) != values.end();
 }
 
+Filters Filters::without(std::string_view key) const {
+  Filters others = *this;
+  if (const auto it = others.values_.find(key); it != others.values_.end()) others.values_.erase(it);
+  return others;
+}
+
 Result<std::optional<bool>> Filters::boolean(std::string_view key) const {
   const auto& values = get(key);
   if (values.empty()) return std::nullopt;

@@ -26,6 +26,8 @@ class Filters {
   const std::vector<std::string>& get(std::string_view key) const;
   /// True when the key is absent, or one of its values equals `value`.
   bool accepts(std::string_view key, std::string_view value) const;
+  /// The same but for one key.
+  Filters without(std::string_view key) const;
   /// A boolean key: true/1 or false/0; nothing when it is absent. Errors: invalid_argument.
   [[nodiscard]] Result<std::optional<bool>> boolean(std::string_view key) const;
   /// True when `labels` has all of the "key" and "key=value" under `label`, and none of those under `label!`.
