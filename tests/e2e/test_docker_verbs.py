@@ -1,8 +1,8 @@
 """The verbs on containers through the docker command line, and what `fulcrum` says of the same workloads."""
+import json
 
 
 def test_kill_and_start_again_answer_as_docker_does(docker, engine):
-    docker.env["DOCKER_API_VERSION"] = "1.47"
     engine.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
     assert docker.api("POST", "/containers/w/start")[0] == 304
     docker.ok("kill", "w")
@@ -22,3 +22,32 @@ def test_kill_and_start_again_answer_as_docker_does(docker, engine):
     docker.ok("rename", "w", "v")
     docker.ok("rm", "v")
     assert docker.api("DELETE", "/containers/v") == (404, {"message": "No such container: v"})
+
+
+def test_ps_and_ls_show_the_same_workloads(docker, engine):
+    engine.ok("run", "-d", "--name", "one", "--label", "tier=front", "box", "sleep", "1000")
+    engine.cli("run", "--name", "two", "box", "sh", "-c", "exit 3")
+    columns = "{{.ID}}|{{.Names}}|{{.State}}|{{.Command}}|{{.Status}}"
+    two, one = (line.split("|") for line in docker.ok("ps", "-a", "--no-trunc", "--format", columns).splitlines())
+    listed = {w["spec"]["name"]: w["metadata"]["uid"] for w in json.loads(engine.ok("ls", "-a", "--format", "json"))["items"]}
+    assert listed == {"one": one[0], "two": two[0]}
+    assert two[1:4] == ["two", "exited", "\"sh -c 'exit 3'\""] and two[4].startswith("Exited (3) ")
+    assert one[1:4] == ["one", "running", "\"sleep 1000\""] and one[4].startswith("Up ")
+    assert docker.ok("ps", "-q", "--no-trunc") == one[0]
+    assert docker.ok("ps", "-aq", "--no-trunc", "--filter", "label=tier=front") == one[0]
+    assert docker.ok("ps", "-aq", "--no-trunc", "--filter", "exited=3", "--filter", "name=^tw") == two[0]
+
+
+def test_prune_removes_what_does_not_run_and_says_how_much_came_free(docker, engine):
+    engine.ok("run", "-d", "--name", "stays", "box", "sleep", "1000")
+    engine.ok("run", "--name", "goes", "box", "sh", "-c", "head -c 1000000 /dev/zero >/big")
+    engine.ok("run", "--name", "kept", "--label", "keep=1", "box", "true")
+    size = docker.api("GET", "/containers/json?all=1&size=1&filters=%7B%22name%22%3A%5B%22goes%22%5D%7D")[1][0]
+    assert size["SizeRw"] == 1_000_000 and size["SizeRootFs"] > size["SizeRw"]
+    goes = engine.inspect("goes")["metadata"]["uid"]
+    status, report = docker.api("POST", "/containers/prune?filters=%7B%22label%21%22%3A%5B%22keep%22%5D%7D")
+    assert (status, report) == (200, {"ContainersDeleted": [goes], "SpaceReclaimed": 1_000_000})
+    assert docker.api("POST", "/containers/prune?filters=%7B%22until%22%3A%5B%221h%22%5D%7D")[1]["ContainersDeleted"] == []
+    assert docker.ok("ps", "-a", "--format", "{{.Names}}").split() == ["kept", "stays"]
+    docker.ok("container", "prune", "-f")
+    assert docker.ok("ps", "-a", "--format", "{{.Names}}").split() == ["stays"]

@@ -3,6 +3,7 @@
 #include <cctype>
 #include <limits>
 
+#include "api/workload/arguments.h"
 #include "os/capabilities.h"
 #include "sandbox/namespace/spec.h"
 
@@ -50,9 +51,7 @@ void set_variable(std::vector<std::string>& list, std::string_view name, const s
 }  // namespace
 
 Result<std::vector<std::string>> make_arguments(const api::WorkloadSpec& spec, const oci::ImageRunConfig& image) {
-  auto words = spec.entrypoint ? spec.entrypoint->words : image.entrypoint;
-  const auto& command = !spec.command.empty() || spec.entrypoint ? spec.command.words : image.cmd;
-  words.insert(words.end(), command.begin(), command.end());
+  auto words = api::arguments(spec, image);
   if (words.empty()) return fail(Code::invalid_argument, "command: neither the workload nor its image says what to run");
   return words;
 }
