@@ -1,4 +1,4 @@
-#include "image/config_changes.h"
+#include "image/build/image_config_edit.h"
 #include "image/image_archive.h"
 
 namespace fulcrum::image {
@@ -35,7 +35,7 @@ Result<ImageId> commit_image(ImageStore& store, const CommitSpec& spec, const St
   if (spec.base) image = TRY(start_from(store, *spec.base, lease), "commit");
   auto& config = image.config;
   if (spec.config) config.config = *spec.config;
-  for (const auto& change : spec.changes) TRY(apply_change(config.config, change), "commit");
+  TRY(build::apply_changes(config.config, spec.changes), "commit");
   image.layers.push_back(TRY(write_upper(store.content(), spec, lease, stop), "commit"));
   config.rootfs.diff_ids.push_back(image.layers.back().digest);  // plain tar: the blob is its own diffID
   const auto platform = oci::host_platform();

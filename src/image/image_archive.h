@@ -28,7 +28,7 @@ struct NewImage {
 
 struct ImportSpec {
   int source = -1;                   ///< a tar of a root file system, plain or compressed; file, pipe or socket
-  std::vector<std::string> changes;  ///< Dockerfile instructions, see apply_change()
+  std::vector<std::string> changes;  ///< Dockerfile instructions, see build::apply_changes()
   std::string message;               ///< the history's comment; empty: "imported from a tar"
   std::vector<Reference> tags;
   oci::Platform platform = oci::host_platform();
@@ -61,7 +61,7 @@ struct CommitSpec {
   int upper = -1;               ///< the overlay upper folder; its container is stopped or paused
   TreeOptions tree;
   std::optional<oci::ImageRunConfig> config;  ///< instead of the base's
-  std::vector<std::string> changes;           ///< Dockerfile instructions, see apply_change()
+  std::vector<std::string> changes;           ///< Dockerfile instructions, see build::apply_changes()
   std::string author;
   std::string message;
   std::string created_by;  ///< the history's command

@@ -1,7 +1,6 @@
 #include "image/image_archive.h"
 
 #include "base/testing.h"
-#include "image/config_changes.h"
 #include "image/tar_fixture.h"
 
 namespace fulcrum::image {
@@ -155,27 +154,6 @@ TEST_F(ImageArchiveTest, HostileArchivesAreRefused) {
   const auto whole = save({import(tar, "y").value().str()}).value();
   for (std::size_t size = 0; size + 3000 < whole.size(); size += 700) EXPECT_FALSE(load(other, whole.substr(0, size))) << size;
   EXPECT_TRUE(other.list()->empty());
-}
-
-TEST(ConfigChangesTest, TakesADockerfilesForms) {
-  oci::ImageRunConfig config;
-  for (const char* change :
-       {"cmd echo hi", "ENTRYPOINT [\"/bin/x\"]", "ENV OLD some value", "LABEL a=1 b='x y'", "USER 1000:1000", "VOLUME [\"/data\"]",
-        "STOPSIGNAL SIGQUIT", "ONBUILD RUN x", "EXPOSE 8000-8002/tcp", "HEALTHCHECK --interval=5s --retries=3 CMD curl -f localhost"}) {
-    EXPECT_OK(apply_change(config, change)) << change;
-  }
-  EXPECT_THAT(config.cmd, ElementsAre("/bin/sh", "-c", "echo hi"));
-  EXPECT_THAT(config.env, ElementsAre("OLD=some value"));
-  EXPECT_EQ(config.labels["b"], "x y");
-  EXPECT_EQ(config.exposed_ports.size(), 3U);
-  EXPECT_EQ(config.healthcheck->interval, 5'000'000'000);
-  EXPECT_THAT(config.healthcheck->test, ElementsAre("CMD-SHELL", "curl -f localhost"));
-  EXPECT_OK(apply_change(config, "ENV OLD=new"));
-  EXPECT_THAT(config.env, ElementsAre("OLD=new"));
-  for (const char* bad : {"", "CMD", "FROM x", "EXPOSE 0", "EXPOSE 80/icmp", "EXPOSE 9-8", "ENV =x", "ENV A", "LABEL a='", "HEALTHCHECK x",
-                          "HEALTHCHECK --retries=x CMD y", "HEALTHCHECK --foo=1 NONE"}) {
-    EXPECT_THAT(apply_change(config, bad), ErrorIs(Code::invalid_argument)) << bad;
-  }
 }
 
 }  // namespace

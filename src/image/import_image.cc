@@ -1,7 +1,7 @@
 #include <poll.h>
 #include <unistd.h>
 
-#include "image/config_changes.h"
+#include "image/build/image_config_edit.h"
 #include "image/decompressor.h"
 #include "image/image_archive.h"
 
@@ -68,7 +68,7 @@ Result<ImageId> make_image(ImageStore& store, const NewImage& image, Lease& leas
 Result<ImageId> import_image(ImageStore& store, const ImportSpec& spec, const StopSource& stop) {
   NewImage image{.tags = spec.tags, .unpack = spec.unpack};
   auto& config = image.config;
-  for (const auto& change : spec.changes) TRY(apply_change(config.config, change));
+  TRY(build::apply_changes(config.config, spec.changes));
   auto lease = store.lease();
   image.layers.push_back(TRY(ingest_layer(store.content(), spec, stop, lease), "import"));
   const auto blob = TRY(store.content().open(image.layers[0].digest));

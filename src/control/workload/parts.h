@@ -8,6 +8,7 @@
 
 #include "api/oci/image_spec.h"
 #include "base/clock.h"
+#include "base/signals.h"
 #include "control/mechanisms.h"
 #include "control/objects.h"
 #include "control/pulls.h"
@@ -55,10 +56,8 @@ std::string files_directory(const Parts& parts, const std::string& uid);
 
 /// The signal that asks a workload to stop: the last stop's, the spec's, the image's, else SIGTERM. Errors: invalid_argument.
 [[nodiscard]] Result<int> stop_signal(const api::Workload& workload, const oci::ImageConfig& image);
-/// "TERM", "SIGTERM", "15", "RTMIN+3". Errors: invalid_argument.
-[[nodiscard]] Result<int> parse_signal(std::string_view text);
-/// "SIGTERM"; a number for those that have no name.
-std::string signal_name(int signo);
+using fulcrum::parse_signal;
+using fulcrum::signal_name;
 std::chrono::nanoseconds stop_timeout(const api::Workload& workload);
 
 /// Whether trying again could help.

@@ -19,9 +19,10 @@ bool is_predefined_arg(std::string_view name);
 class BuildArgs {
  public:
   using Values = std::map<std::string, std::optional<std::string>>;
+  BuildArgs() = default;
   /// `given`: --build-arg; NAME without a value means "unset, but known". `platform`: TARGETPLATFORM and its likes (platform_args): FROM
   /// sees them, a stage only after its own ARG.
-  explicit BuildArgs(Values given = {}, std::map<std::string, std::string> platform = {})
+  explicit BuildArgs(Values given, std::map<std::string, std::string> platform = {})
       : given_(std::move(given)), platform_(std::move(platform)) {}
 
   /// A stage's own view: nothing is allowed in it yet.

@@ -17,7 +17,7 @@ namespace fulcrum::image::build {
 /// What a name stands for; nothing when it is unset.
 using Lookup = std::function<std::optional<std::string>(std::string_view name)>;
 
-/// A look-up in "NAME=value" lines; the last one wins. The lines must outlive it.
+/// A look-up in "NAME=value" lines; the last one wins. It keeps a copy.
 Lookup lookup_in(std::span<const std::string> environment);
 
 struct ExpandOptions {

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/error.h"
+#include "image/build/glob.h"
 
 namespace fulcrum::image::build {
 
@@ -29,8 +30,9 @@ class IgnoreRules {
 
  private:
   struct Pattern {
-    std::string text;  ///< without '!'
-    bool exception = false;
+    Glob glob;
+    bool exception = false;  ///< it began with '!'
+    /// Whether it matches the path or a folder above it.
     bool matches(std::string_view path) const;
   };
   std::vector<Pattern> patterns_;

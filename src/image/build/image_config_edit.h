@@ -39,12 +39,17 @@ std::vector<std::string> visible_environment(const ConfigState& state);
 /// Expands, then applies: what most callers want.
 [[nodiscard]] Result<std::string> expand_and_apply(ConfigState& state, Instruction instruction, char escape = '\\');
 
+/// What `commit --change` and `import --change` do: the instructions CMD, ENTRYPOINT, ENV, EXPOSE, HEALTHCHECK, LABEL, ONBUILD, STOPSIGNAL,
+/// USER, VOLUME and WORKDIR, one after the other as if they stood in one Dockerfile. Errors: invalid_argument, also for any other
+/// instruction; the config stays as it was.
+[[nodiscard]] Result<> apply_changes(oci::ImageRunConfig& config, std::span<const std::string> changes);
+
 /// The config's shell, or {"/bin/sh", "-c"}.
 std::vector<std::string> shell_of(const oci::ImageRunConfig& config);
 /// The words that a command line runs: with the shell before them in the shell form. Here-documents of RUN are not looked at.
 std::vector<std::string> resolve_command(const oci::ImageRunConfig& config, const CommandLine& command);
-/// What RUN executes: as resolve_command; a lone here-document is the script itself (by its `#!`, else for the shell), and here-documents
-/// within a command are given to the shell as written.
+/// What RUN executes: as resolve_command; a lone here-document is the script itself (a `#!` names what the shell hands it to, as
+/// /dev/fd/3), and here-documents within a command are given to the shell as written.
 std::vector<std::string> run_words(const oci::ImageRunConfig& config, const Run& run);
 /// The environment that RUN gets: the config's, then the allowed arguments.
 std::vector<std::string> run_environment(const ConfigState& state);

@@ -33,7 +33,6 @@ struct PlanOptions {
   bool only_needed =
       true;  ///< leave out stages that the target does not need (false: every stage up to the target, as the classic builder)
   bool check_flags = true;  ///< refuse flags that this builder does not do (check_supported) in the stages that are built
-  char escape = '\\';
 };
 
 struct Plan {
