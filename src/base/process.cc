@@ -131,6 +131,32 @@ Result<ExitStatus> Process::wait(const StopSource& stop, const Deadline& deadlin
 
 void Process::detach() noexcept { pid_ = -1; }
 
+namespace {
+
+/// Writing into a pipe that nobody reads any more is an error like any other, also where SIGPIPE would end the program.
+class SigpipeBlocked {
+ public:
+  SigpipeBlocked() {
+    ::sigemptyset(&sigpipe_);
+    ::sigaddset(&sigpipe_, SIGPIPE);
+    ::pthread_sigmask(SIG_BLOCK, &sigpipe_, &before_);
+  }
+  SigpipeBlocked(const SigpipeBlocked&) = delete;
+  SigpipeBlocked& operator=(const SigpipeBlocked&) = delete;
+  ~SigpipeBlocked() {
+    if (::sigismember(&before_, SIGPIPE) == 1) return;
+    const timespec now{};
+    while (::sigtimedwait(&sigpipe_, nullptr, &now) < 0 && errno == EINTR) {
+    }
+    ::pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+  }
+
+ private:
+  sigset_t sigpipe_{}, before_{};
+};
+
+}  // namespace
+
 Result<Output> run(const Process::Spec& spec, std::string_view input, const StopSource& stop, const Deadline& deadline, std::size_t limit) {
   auto in = TRY(sys::pipe());
   auto out = TRY(sys::pipe());
@@ -144,6 +170,7 @@ Result<Output> run(const Process::Spec& spec, std::string_view input, const Stop
   if (input.empty()) in.write.reset();
   if (in.write.valid()) TRY(sys::set_nonblocking(in.write.get(), true));
 
+  const SigpipeBlocked sigpipe;
   Output result;
   auto drain = [limit](UniqueFd& from, std::string& to) {
     std::array<char, 16384> buffer;

@@ -48,6 +48,12 @@ TEST(Run, FeedsInputAndKeepsBothOutputs) {
   EXPECT_EQ(out.err, "bad\n");
   EXPECT_EQ(out.status.code, 3);
 }
+TEST(Run, InputThatNobodyReadsIsNoSignal) {
+  const std::string big(300'000, 'x');  // more than a pipe holds: written when the reader is gone
+  auto out = run({.argv = {"sh", "-c", "exec <&-; echo closed"}}, big, StopSource::never(), Deadline::in(10s)).value();
+  EXPECT_EQ(out.out, "closed\n");
+  EXPECT_TRUE(out.status.ok());
+}
 TEST(Run, DropsOutputPastTheLimit) {
   auto out = run({.argv = {"sh", "-c", "yes | head -c 100000"}}, "", StopSource::never(), Deadline::in(10s), 10).value();
   EXPECT_EQ(out.out.size(), 10u);
