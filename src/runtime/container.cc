@@ -48,6 +48,7 @@ Result<> write_pid_file(const std::string& path, pid_t pid) {
 
 Result<Container> Container::open(const std::string& root, const std::string& id) {
   auto directory = TRY(StateDirectory::open(root, id));
+  if (directory.being_created()) return fail(Code::not_found, "container does not exist: {} is being created", id);
   auto state = TRY(directory.load());
   return Container(root, std::move(directory), std::move(state));
 }
@@ -56,6 +57,7 @@ Result<> Container::remove_remains(const std::string& root, const std::string& i
   auto directory = StateDirectory::open(root, id);
   if (!directory && directory.error().code == Code::not_found) return {};
   if (!directory) return std::unexpected(std::move(directory).error());
+  if (directory->being_created()) return fail(Code::failed_precondition, "cannot delete container {} that is being created", id);
   return directory->remove();
 }
 
@@ -100,7 +102,11 @@ Result<> Container::start() {
   const auto failure = directory_.start_report();
   directory_.remove_start_fifo();
   if (!failure.empty()) return fail(Code::failed_precondition, "unable to start container process: {}", failure);
-  return run_poststart();
+  auto done = run_poststart();
+  if (done) return done;
+  // "generate an error, stop the container, and continue the lifecycle" with its deletion (runtime.md, Lifecycle, step 9).
+  if (auto removed = remove(true); !removed) return std::unexpected(with_context(std::move(removed).error(), done.error().message));
+  return done;
 }
 
 Result<> Container::signal(int signo) const {
@@ -140,7 +146,7 @@ Result<> Container::kill_all(const std::optional<Cgroup>& group) const {
   return {};
 }
 
-Result<> Container::remove(bool force) {
+Result<> Container::remove(bool force, const std::function<void(const std::string&)>& warn) {
   if (!force) {
     const auto now = TRY(status());
     if (now != Status::stopped && now != Status::created) {
@@ -154,7 +160,9 @@ Result<> Container::remove(bool force) {
   if (auto config = spec(); config && config->hooks) poststop = config->hooks->poststop;
   TRY(directory_.remove());
   if (poststop.empty()) return {};
-  return run_hooks("poststop", poststop, hook_state(state_, Status::stopped, 0));
+  // "log a warning, but the remaining hooks and lifecycle continue" (runtime.md, Lifecycle, step 13).
+  run_last_hooks("poststop", poststop, hook_state(state_, Status::stopped, 0), warn);
+  return {};
 }
 
 Result<> Container::pause() const {

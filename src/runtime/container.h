@@ -23,6 +23,7 @@ struct CreateOptions {
   std::string root;  ///< folder of states, on tmpfs
   std::string id;
   std::string bundle;                         ///< folder with config.json
+  std::string config = "config.json";         ///< another file instead, relative to the bundle or absolute
   std::string console_socket;                 ///< path of the unix socket that gets the terminal's master
   std::function<Result<UniqueFd>()> console;  ///< instead of a path: asked for a connected socket when there is a terminal
   std::string pid_file;
@@ -77,15 +78,16 @@ class Container {
   /// Its cgroup, if one was made.
   [[nodiscard]] Result<std::optional<Cgroup>> cgroup() const;
 
-  /// Lets init execute the program, and runs the poststart hooks. Error: failed_precondition in any status but created.
+  /// Lets init execute the program, and runs the poststart hooks; when one fails, the container is removed. Error: failed_precondition in
+  /// any status but created.
   [[nodiscard]] Result<> start();
   /// Error: failed_precondition "container not running".
   [[nodiscard]] Result<> signal(int signo) const;
   /// Signals every process of its cgroup.
   [[nodiscard]] Result<> signal_all(int signo) const;
-  /// Removes cgroup and state, runs the poststop hooks. A running container is refused, or with `force` killed first. Idempotent with
-  /// `force`.
-  [[nodiscard]] Result<> remove(bool force);
+  /// Removes cgroup and state, runs the poststop hooks, whose failures only `warn` hears of. A running container is refused, or with
+  /// `force` killed first. Idempotent with `force`.
+  [[nodiscard]] Result<> remove(bool force, const std::function<void(const std::string&)>& warn = {});
   [[nodiscard]] Result<> pause() const;
   [[nodiscard]] Result<> resume() const;
   [[nodiscard]] Result<> update(const oci::Resources& resources);

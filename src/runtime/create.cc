@@ -113,8 +113,8 @@ void Creation::undo() noexcept {
 Result<> Creation::load() {
   TRY(check_id(options_.id));
   bundle_ = TRY(absolute(options_.bundle), "bundle");
-  auto text = sys::read_file(bundle_ + "/config.json", oci::kMaxSpecBytes);
-  if (!text && text.error().sys_errno == ENOENT) return fail(Code::not_found, "JSON specification file config.json not found");
+  auto text = sys::read_file(options_.config.starts_with('/') ? options_.config : bundle_ + "/" + options_.config, oci::kMaxSpecBytes);
+  if (!text && text.error().sys_errno == ENOENT) return fail(Code::not_found, "JSON specification file {} not found", options_.config);
   if (!text) return std::unexpected(std::move(text).error());
   spec_ = TRY(oci::parse_spec(*text), "config.json");
   TRY(oci::validate(spec_), "config.json");
@@ -311,6 +311,7 @@ Result<Container> Creation::finish() {
     auto message = TRY(sync_.listen());
     if (auto* failed = std::get_if<Failed>(&message)) return std::unexpected(std::move(failed->error));
   }
+  directory_->end_creation();
   Container container(options_.root, std::move(*directory_), state_);
   finished_ = true;
   container.layout_ = layout_;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -19,5 +20,9 @@ std::string hook_state(const SavedState& state, Status status, pid_t pid);
 /// Runs hooks one after the other, each with `state` on standard input and its own timeout. The first that fails ends the list; the error
 /// has what it printed.
 [[nodiscard]] Result<> run_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state);
+
+/// Runs all of them, whatever becomes of each: a failure is only warned of.
+void run_last_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state,
+                    const std::function<void(const std::string&)>& warn);
 
 }  // namespace fulcrum::runtime

@@ -1,6 +1,7 @@
 #include "runtime/state.h"
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -80,7 +81,17 @@ Result<StateDirectory> StateDirectory::create(const std::string& root, const std
   if (made != 0 && errno == EEXIST) return fail(Code::already_exists, "container with given ID already exists: {}", id);
   if (made != 0) return fail_errno(errno, "make {}", path);
   auto fd = TRY(sys::open(path, O_RDONLY | O_DIRECTORY | O_NOFOLLOW));
+  // Init shares the lock until it executes the program or dies with its creator, so it ends with a creation in any case.
+  if (::flock(fd.get(), LOCK_EX) != 0) return fail_errno(errno, "lock {}", path);
   return StateDirectory(std::move(path), std::move(fd));
+}
+
+void StateDirectory::end_creation() const { (void)::flock(fd_.get(), LOCK_UN); }
+
+bool StateDirectory::being_created() const {
+  if (::flock(fd_.get(), LOCK_SH | LOCK_NB) != 0) return errno == EWOULDBLOCK;
+  (void)::flock(fd_.get(), LOCK_UN);
+  return false;
 }
 
 Result<StateDirectory> StateDirectory::open(const std::string& root, const std::string& id) {

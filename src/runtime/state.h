@@ -48,10 +48,15 @@ std::string_view to_string(Status status);
 /// One container's folder.
 class StateDirectory {
  public:
-  /// Claims an id. Error: already_exists "container with given ID already exists".
+  /// Claims an id, and holds it as one that is being created. Error: already_exists "container with given ID already exists".
   [[nodiscard]] static Result<StateDirectory> create(const std::string& root, const std::string& id);
   /// Error: not_found "container does not exist".
   [[nodiscard]] static Result<StateDirectory> open(const std::string& root, const std::string& id);
+
+  /// From here on the container exists for others.
+  void end_creation() const;
+  /// Is somebody (still alive) creating it? What a killed creation left is not being created.
+  bool being_created() const;
 
   int fd() const { return fd_.get(); }
   const std::string& path() const { return path_; }

@@ -119,8 +119,8 @@ class Bundle:
     def wait_status(self, status):
         """Waits on the process itself, not on the clock."""
         deadline = time.monotonic() + 10
-        while self.state()["status"] != status:
-            assert time.monotonic() < deadline, self.state()
+        while (state := self.oci("state", self.id)).returncode != 0 or json.loads(state.stdout)["status"] != status:
+            assert time.monotonic() < deadline, state
             time.sleep(0.01)
 
     def cgroups(self):

@@ -400,6 +400,56 @@ def test_a_failing_hook_ends_the_container(box, moment):
     assert f"error running {moment} hook #0" in error and "exit status 3" in error and "why" in error
 
 
+def test_a_failing_poststart_hook_deletes_the_container(box):
+    """runtime.md, lifecycle, step 9: an error, then stop and deletion."""
+    box.config["hooks"] = {"poststart": [box.hook("exit 3")]}
+    box.create("sleep", "1000")
+    assert "poststart hook #0" in box.oci("start", box.id).stderr
+    assert "does not exist" in box.oci("state", box.id).stderr
+
+
+def test_failing_poststop_hooks_are_warned_of_and_the_rest_runs(box):
+    """runtime.md, lifecycle, step 13."""
+    box.config["hooks"] = {"poststop": [box.hook("exit 3"), box.hook(f"echo last >> {box.hooks_log}")]}
+    done = box.run("true")
+    assert done.returncode == 0 and "level=warning" in done.stderr and "poststop hook #0" in done.stderr
+    assert box.hooks_log.read_text() == "last\n"
+
+
+def test_a_hook_without_env_gets_the_runtimes(box):
+    hook = box.hook(f"echo $FULCRUM_TEST_WORD >> {box.hooks_log}")
+    del hook["env"]
+    box.config["hooks"] = {"createRuntime": [hook]}
+    box.output("true", env={**os.environ, "FULCRUM_TEST_WORD": "inherited"})
+    assert box.hooks_log.read_text() == "inherited\n"
+
+
+def test_what_is_being_created_does_not_exist_yet(box):
+    """As with runc: others see a container when its creation is complete, and cannot take it apart before."""
+    gate, ready = box.scratch / "gate", box.scratch / "ready"
+    os.mkfifo(gate)
+    os.mkfifo(ready)
+    box.config["hooks"] = {"createRuntime": [box.hook(f"echo > {ready}; cat {gate}")]}
+    box.write(["sleep", "1000"])
+    creator = subprocess.Popen([bin_dir() / "fulcrum-oci", "--root", box.root, "create", "--bundle", box.path, box.id], stdin=subprocess.DEVNULL,
+                               stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    ready.read_text()
+    for command in ("state", "start", "kill"):
+        assert "does not exist" in box.oci(command, box.id).stderr
+    assert "is being created" in box.oci("delete", "--force", box.id).stderr
+    gate.write_text("")
+    assert creator.wait(60) == 0
+    assert box.state()["status"] == "created"
+
+
+def test_crun_flags_for_other_configurations(box):
+    box.write(["sh", "-c", "exit 7"])
+    (box.path / "config.json").rename(box.path / "other.json")
+    assert box.oci("--cgroup-manager", "cgroupfs", "run", "--bundle", box.path, "--config", "other.json", box.id).returncode == 7
+    assert "other2.json not found" in box.oci("run", "--bundle", box.path, "-f", "other2.json", box.id).stderr
+    assert "cgroup-manager" in box.oci("--cgroup-manager", "disabled", "state", box.id).stderr
+
+
 def test_start_reports_what_failed_after_create(box):
     box.config["hooks"] = {"startContainer": [box.hook("echo why >&2; exit 3", env=["PATH=/bin"])]}
     box.create("sleep", "1000")

@@ -11,6 +11,7 @@ Result<runtime::CreateOptions> creation(Session& session, const Args& args) {
   options.root = session.root;
   options.id = args.positional[0];
   options.bundle = args.text("bundle", ".");
+  options.config = args.text("config", "config.json");
   options.console_socket = args.text("console-socket");
   options.pidfd_socket = args.text("pidfd-socket");
   options.pid_file = args.text("pid-file");
@@ -34,7 +35,7 @@ Result<int> run_in_foreground(runtime::CreateOptions& options, bool keep) {
   auto container = TRY(runtime::Container::run(options));
   auto pidfd = TRY(open_pidfd(container.pid()));
   auto status = foreground.wait({container.pid(), std::move(pidfd)});
-  if (!keep) TRY(container.remove(true));
+  if (!keep) TRY(container.remove(true, options.warn));
   if (!status) return std::unexpected(std::move(status).error());
   return status->shell_code();
 }

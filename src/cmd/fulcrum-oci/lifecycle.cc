@@ -63,7 +63,7 @@ Result<int> delete_command(Session& session, const Args& args) {
     if (force) return 0;
   }
   if (!container) return std::unexpected(std::move(container).error());
-  TRY(container->remove(force));
+  TRY(container->remove(force, [&session](const std::string& text) { session.report.warning(text); }));
   return 0;
 }
 

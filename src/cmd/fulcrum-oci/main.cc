@@ -32,6 +32,7 @@ constexpr Flag kGlobal[] = {
     {"log-format", "", kText, "text (default) or json"},
     {"root", "", kText, "folder of container states, on tmpfs (default /run/fulcrum-oci)"},
     {"systemd-cgroup", "", kBool, "take cgroupsPath as \"slice:prefix:name\" (the same path is made without asking systemd)"},
+    {"cgroup-manager", "", kText, "cgroupfs (default), or systemd for --systemd-cgroup (crun's flag)"},
     {"rootless", "", kText, "true, false or auto: go on without a cgroup where none can be made"},
     {"help", "h", kBool, "print this"},
     {"version", "v", kBool, "print the version"},
@@ -46,6 +47,7 @@ constexpr Flag kNoSubreaper = {"no-subreaper", "", kBool, "nothing to disable: t
 /// What create and run have in common.
 constexpr std::array kCreate = {
     Flag{"bundle", "b", kText, "folder with config.json (default: the current one)"},
+    Flag{"config", "f", kText, "file instead of config.json, relative to the bundle (crun's flag)"},
     kConsoleSocket,
     Flag{"pidfd-socket", "", kText, "unix socket that gets the pidfd of init"},
     kPidFile,
@@ -168,7 +170,10 @@ Result<> open_session(Session& session, const Args& global) {
   if (rootless != "auto" && rootless != "true" && rootless != "false")
     return fail(Code::invalid_argument, "--rootless is true, false or auto, not {:?}", rootless);
   session.rootless = rootless == "true" || (rootless == "auto" && (::geteuid() != 0 || os::in_user_namespace()));
-  session.systemd_cgroup = global.flag("systemd-cgroup");
+  const auto manager = global.text("cgroup-manager", "cgroupfs");
+  if (manager != "cgroupfs" && manager != "systemd")
+    return fail(Code::unimplemented, "--cgroup-manager {:?}: use cgroupfs or systemd", manager);
+  session.systemd_cgroup = global.flag("systemd-cgroup") || manager == "systemd";
   return {};
 }
 
