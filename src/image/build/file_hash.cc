@@ -27,14 +27,13 @@ char type_flag(mode_t mode) {
 }
 
 /// The attribute as an archive would carry it: a capability's namespace root means nothing elsewhere.
-std::string portable_capability(std::string value) {
+std::string portable_capability(std::string_view value) {
   constexpr std::size_t kRevision = 3;
   constexpr std::size_t kRevision2Size = 20;
-  if (value.size() > kRevision && value[kRevision] == 3) {
-    value[kRevision] = 2;
-    value.resize(std::min(value.size(), kRevision2Size));
-  }
-  return value;
+  if (value.size() <= kRevision || value[kRevision] != 3) return std::string(value);
+  auto out = std::string(value.substr(0, kRevision)) + '\2';
+  out += value.substr(kRevision + 1, kRevision2Size - kRevision - 1);
+  return out;
 }
 
 Result<std::string> header_of(const std::string& name, const TreeNode& node) {
@@ -52,8 +51,7 @@ Result<std::string> header_of(const std::string& name, const TreeNode& node) {
                          S_ISREG(st.st_mode) ? st.st_size : 0, type_flag(st.st_mode), target, device ? major(st.st_rdev) : 0,
                          device ? minor(st.st_rdev) : 0);
   if (S_ISREG(st.st_mode))
-    if (auto capability = TRY(node.xattr("security.capability")))
-      out += "security.capability" + portable_capability(std::move(*capability));
+    if (auto capability = TRY(node.xattr("security.capability"))) out += "security.capability" + portable_capability(*capability);
   return out;
 }
 
