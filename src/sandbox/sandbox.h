@@ -81,6 +81,12 @@ struct Observed {
   std::optional<Exit> exit;  ///< when stopped
 };
 
+/// Counters of one block device.
+struct DeviceUsage {
+  std::uint64_t major = 0, minor = 0;
+  std::uint64_t read_bytes = 0, write_bytes = 0, reads = 0, writes = 0;
+};
+
 /// Counters, for stats and metrics. Network counters come from the network module.
 struct Usage {
   Time time{};
@@ -91,9 +97,11 @@ struct Usage {
   std::uint64_t memory_total = 0;  ///< bytes charged, page cache included
   std::uint64_t memory_limit = 0;  ///< the host's memory when unlimited
   std::uint64_t memory_peak = 0;
+  std::uint64_t memory_failures = 0;  ///< times that the limit was hit
   std::map<std::string, std::uint64_t> memory_stat;
   std::uint64_t pids = 0, pids_limit = 0;
   std::uint64_t io_read_bytes = 0, io_write_bytes = 0, io_reads = 0, io_writes = 0;
+  std::vector<DeviceUsage> devices;  ///< the same for each device
   std::uint64_t oom_kills = 0;
 };
 

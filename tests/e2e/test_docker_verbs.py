@@ -51,3 +51,36 @@ def test_prune_removes_what_does_not_run_and_says_how_much_came_free(docker, eng
     assert docker.ok("ps", "-a", "--format", "{{.Names}}").split() == ["kept", "stays"]
     docker.ok("container", "prune", "-f")
     assert docker.ok("ps", "-a", "--format", "{{.Names}}").split() == ["stays"]
+
+
+def test_C12_stats_and_top_tell_what_a_busy_container_does(docker, engine):
+    engine.ok("run", "-d", "--name", "busy", "--cpus", "0.5", "--memory", "64Mi", "box", "sh", "-c", "head -c 5000000 /dev/zero >/dev/shm/x; while :; do :; done")
+    engine.ok("run", "--name", "idle", "box", "true")
+    row = json.loads(docker.ok("stats", "--no-stream", "--format", "json", "busy"))
+    assert row["Name"] == "busy" and 25 < float(row["CPUPerc"].rstrip("%")) < 75, row
+    assert row["MemUsage"].endswith("/ 64MiB") and float(row["MemUsage"].split("MiB")[0]) >= 4, row
+    one = docker.api("GET", "/containers/busy/stats?stream=0&one-shot=1")[1]
+    assert one["preread"].startswith("0001-") and one["cpu_stats"]["online_cpus"] >= 1 and one["pids_stats"]["current"] == 1
+    assert one["cpu_stats"]["throttling_data"]["throttled_periods"] > 0 and "eth0" in one["networks"]
+    zero = docker.api("GET", "/containers/idle/stats?stream=0")[1]
+    assert zero["read"].startswith("0001-") and zero["cpu_stats"]["cpu_usage"]["total_usage"] == 0 and zero["name"] == "/idle"
+    titles, process = docker.ok("top", "busy").splitlines()
+    assert titles.split() == ["UID", "PID", "PPID", "C", "STIME", "TTY", "TIME", "CMD"] and "while" in process
+    assert docker.ok("top", "busy", "-o", "pid,comm").splitlines()[1].split()[1] == "sh"
+    assert "%MEM" in docker.ok("top", "busy", "aux")
+    status, body = docker.api("GET", "/containers/busy/top?ps_args=-o%20pid,wchan")
+    assert status == 400 and "wchan" in body["message"]
+    assert docker.api("GET", "/containers/idle/top")[0] == 409
+
+
+def test_a_stream_of_stats_follows_the_container_to_its_end(docker, engine):
+    engine.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    stream = docker.spawn("stats", "--format", "json", "w")
+    try:
+        rows = (json.loads(line.decode().replace("\x1b[2J", "").replace("\x1b[H", "").replace("\x1b[K", "").replace("\x1b[J", "")) for line in stream.stdout if b"{" in line)
+        assert next(row for row in rows if row["PIDs"] == "1")
+        docker.ok("stop", "-t", "0", "w")
+        assert next(row for row in rows if row["PIDs"] == "0")["MemUsage"] == "0B / 0B"
+    finally:
+        stream.kill()
+        stream.communicate()

@@ -97,6 +97,7 @@ Result<Usage> NamespaceSandbox::usage(const WorkloadId& id) {
     usage.memory = m.usage - std::min(m.usage, m.inactive_file);
     usage.memory_limit = std::min(m.limit.value_or(host_memory), host_memory);
     usage.memory_peak = m.peak;
+    usage.memory_failures = m.failures;
     usage.memory_stat = m.raw;
     usage.oom_kills = m.oom_kills;
   }
@@ -109,6 +110,12 @@ Result<Usage> NamespaceSandbox::usage(const WorkloadId& id) {
     usage.io_write_bytes += device.write_bytes;
     usage.io_reads += device.read_ops;
     usage.io_writes += device.write_ops;
+    usage.devices.push_back({.major = device.major,
+                             .minor = device.minor,
+                             .read_bytes = device.read_bytes,
+                             .write_bytes = device.write_bytes,
+                             .reads = device.read_ops,
+                             .writes = device.write_ops});
   }
   return usage;
 }

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <ctime>
 #include <optional>
 
@@ -20,12 +21,23 @@ struct ColumnName {
   Column column;
   std::string_view title, word;
 };
-constexpr std::array kColumns = {
-    ColumnName{Column::uid, "UID", "uid"},       ColumnName{Column::user, "USER", "user"},    ColumnName{Column::pid, "PID", "pid"},
-    ColumnName{Column::ppid, "PPID", "ppid"},    ColumnName{Column::cpu, "C", "c"},           ColumnName{Column::state, "STAT", "stat"},
-    ColumnName{Column::start, "STIME", "stime"}, ColumnName{Column::tty, "TTY", "tty"},       ColumnName{Column::time, "TIME", "time"},
-    ColumnName{Column::rss, "RSS", "rss"},       ColumnName{Column::vsz, "VSZ", "vsz"},       ColumnName{Column::nice, "NI", "ni"},
-    ColumnName{Column::threads, "NLWP", "nlwp"}, ColumnName{Column::comm, "COMMAND", "comm"}, ColumnName{Column::args, "CMD", "args"}};
+constexpr std::array kColumns = {ColumnName{Column::uid, "UID", "uid"},
+                                 ColumnName{Column::user, "USER", "user"},
+                                 ColumnName{Column::pid, "PID", "pid"},
+                                 ColumnName{Column::cpu_share, "%CPU", "pcpu"},
+                                 ColumnName{Column::memory_share, "%MEM", "pmem"},
+                                 ColumnName{Column::ppid, "PPID", "ppid"},
+                                 ColumnName{Column::cpu, "C", "c"},
+                                 ColumnName{Column::state, "STAT", "stat"},
+                                 ColumnName{Column::start, "STIME", "stime"},
+                                 ColumnName{Column::tty, "TTY", "tty"},
+                                 ColumnName{Column::time, "TIME", "time"},
+                                 ColumnName{Column::rss, "RSS", "rss"},
+                                 ColumnName{Column::vsz, "VSZ", "vsz"},
+                                 ColumnName{Column::nice, "NI", "ni"},
+                                 ColumnName{Column::threads, "NLWP", "nlwp"},
+                                 ColumnName{Column::comm, "COMMAND", "comm"},
+                                 ColumnName{Column::args, "CMD", "args"}};
 
 /// Fields of /proc/PID/stat behind the command, which may hold anything.
 struct Stat {
@@ -67,10 +79,15 @@ std::string start_text(std::int64_t ticks) {
 }
 
 /// Percent of one CPU over the life of the process, as ps counts.
-std::string cpu_text(std::int64_t used, std::int64_t started) {
+double cpu_percent(std::int64_t used, std::int64_t started) {
   const auto uptime = std::strtod(sys::read_file("/proc/uptime", 256).value_or("0").c_str(), nullptr);
   const auto alive = static_cast<std::int64_t>(uptime * static_cast<double>(::sysconf(_SC_CLK_TCK))) - started;
-  return fmt::format("{}", alive > 0 ? used * 100 / alive : 0);
+  return alive > 0 ? static_cast<double>(used) * 100 / static_cast<double>(alive) : 0;
+}
+
+/// Percent of the machine's memory.
+std::string memory_text(std::int64_t pages) {
+  return fmt::format("{:.1f}", static_cast<double>(pages) * 100 / static_cast<double>(::sysconf(_SC_PHYS_PAGES)));
 }
 
 std::string tty_text(std::int64_t device) {
@@ -94,7 +111,9 @@ std::string cell(Column column, std::int64_t pid, const Stat& stat, uid_t uid) {
     case Column::user: return uid == 0 ? "root" : fmt::format("{}", uid);  // names inside may differ from the host's
     case Column::pid: return fmt::format("{}", pid);
     case Column::ppid: return fmt::format("{}", stat.number(4));
-    case Column::cpu: return cpu_text(stat.number(14) + stat.number(15), stat.number(22));
+    case Column::cpu: return fmt::format("{:.0f}", std::floor(cpu_percent(stat.number(14) + stat.number(15), stat.number(22))));
+    case Column::cpu_share: return fmt::format("{:.1f}", cpu_percent(stat.number(14) + stat.number(15), stat.number(22)));
+    case Column::memory_share: return memory_text(stat.number(24));
     case Column::state: return stat.fields.empty() ? "?" : stat.fields.front();
     case Column::start: return start_text(stat.number(22));
     case Column::tty: return tty_text(stat.number(7));
@@ -114,7 +133,7 @@ std::string cell(Column column, std::int64_t pid, const Stat& stat, uid_t uid) {
 Result<std::vector<Column>> parse_ps_arguments(std::string_view arguments) {
   using enum Column;
   if (arguments.empty() || arguments == "-ef") return std::vector{uid, pid, ppid, cpu, start, tty, time, args};
-  if (arguments == "aux") return std::vector{user, pid, vsz, rss, tty, state, start, time, args};
+  if (arguments == "aux") return std::vector{user, pid, cpu_share, memory_share, vsz, rss, tty, state, start, time, args};
   const auto words = TRY(split_words(arguments));
   std::string list;
   if (words.size() == 2 && (words[0] == "-o" || words[0] == "-eo")) list = words[1];

@@ -10,10 +10,10 @@
 
 namespace fulcrum::server::native {
 
-enum class Column { uid, user, pid, ppid, cpu, state, start, tty, time, rss, vsz, nice, threads, comm, args };
+enum class Column { uid, user, pid, ppid, cpu, cpu_share, memory_share, state, start, tty, time, rss, vsz, nice, threads, comm, args };
 
-/// "" and "-ef": UID PID PPID C STIME TTY TIME CMD; "aux": USER PID VSZ RSS TTY STAT START TIME COMMAND; "-o pid,comm,…" as it says.
-/// Errors: unimplemented for anything else, naming it.
+/// "" and "-ef": UID PID PPID C STIME TTY TIME CMD; "aux": USER PID %CPU %MEM VSZ RSS TTY STAT START TIME COMMAND; "-o pid,comm,…" as it
+/// says. Errors: unimplemented for anything else, naming it.
 [[nodiscard]] Result<std::vector<Column>> parse_ps_arguments(std::string_view arguments);
 
 struct ProcessTable {

@@ -1,6 +1,4 @@
 // Counters and processes of a workload.
-#include <sys/timerfd.h>
-
 #include <boost/json.hpp>
 #include <map>
 #include <mutex>
@@ -73,13 +71,6 @@ Result<std::string> sample(Api& api, const api::Workload& workload, std::optiona
   if (previous) object["previous"] = json::object{{"time", format_time(previous->time)}, {"cpuNs", previous->cpu_ns}};
   previous = usage;
   return json::serialize(object);
-}
-
-Result<UniqueFd> every_second() {
-  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
-  const itimerspec period{.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
-  if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &period, nullptr) != 0) return fail_errno(errno, "timer");
-  return timer;
 }
 
 Result<> stats(Api& api, Request& request, ResponseWriter& response) {

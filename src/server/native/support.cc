@@ -1,5 +1,7 @@
 #include "server/native/support.h"
 
+#include <sys/timerfd.h>
+
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
@@ -67,6 +69,13 @@ Result<> follow(store::Watch& watch, const http::Request& request, http::Respons
     if (!ready || *ready == 1) return {};
     for (const auto& event : TRY(watch.next())) TRY(tell(event));
   }
+}
+
+Result<UniqueFd> every_second() {
+  UniqueFd timer(::timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK));
+  const itimerspec period{.it_interval = {.tv_sec = 1}, .it_value = {.tv_sec = 1}};
+  if (!timer.valid() || ::timerfd_settime(timer.get(), 0, &period, nullptr) != 0) return fail_errno(errno, "timer");
+  return timer;
 }
 
 namespace {

@@ -60,6 +60,8 @@ std::string list_json(const std::vector<T>& items, std::int64_t revision) {
 }
 /// "key=value" or "key" as `label` parameters say, all of which must hold.
 bool labels_match(const std::map<std::string, std::string>& labels, const std::vector<std::string>& wanted);
+/// A timer that is readable every second, for wait_any.
+[[nodiscard]] Result<UniqueFd> every_second();
 /// Repeated objects of the store, one for each change, until the client leaves.
 [[nodiscard]] Result<> follow(store::Watch& watch, const http::Request& request, http::ResponseWriter& response,
                               const std::function<Result<>(const store::Event&)>& tell);
