@@ -63,6 +63,7 @@ Engine::Engine(const EngineSetup& setup)
              .configs = configs_,
              .pulls = pulls_,
              .gates = gates_,
+             .waiting = waiting_,
              .queue = queue_,
              .queue_clock = setup.queue_clock,
              .run_dir = setup.run_dir,
@@ -298,6 +299,21 @@ Result<> Engine::start_attached(const std::string& reference, const Call& call,
       if (w.intent.state == "stopped") return fail(Code::failed_precondition, "workload {} was stopped meanwhile", w.spec.name);
     }
   }
+}
+
+Result<> Engine::attach(const api::Workload& workload, UniqueFd client, const sandbox::StreamFormat& format) {
+  const auto& uid = workload.metadata.uid;
+  const WorkloadId id(uid);
+  if (is_active(workload.status.phase)) return sandbox(workload).attach(id, std::move(client), format);
+  TRY(waiting_.add(workload_key(uid), {.fd = std::move(client), .format = format}));
+  // Who starts it takes those who wait, before the start and again when it was recorded. If that has passed already, it is done here.
+  const auto now = TRY(objects_.workload(uid));
+  if (now && !now->metadata.deleting) {
+    if (is_active(now->status.phase)) waiting_.attach_to(sandbox(*now), id, workload_key(uid));
+    return {};
+  }
+  waiting_.take(workload_key(uid));
+  return fail(Code::not_found, "no such workload: {}", workload.spec.name);
 }
 
 Result<api::Workload> Engine::stop(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,

@@ -77,6 +77,9 @@ class Engine {
   /// An error before `attach` was called is that of the start.
   [[nodiscard]] Result<> start_attached(const std::string& reference, const Call& call,
                                         const std::function<Result<>(const api::Workload&)>& attach);
+  /// Gives a client's connection to the streams of a workload: at once when it runs, else just before its program starts the next time.
+  /// The connection is closed when it is removed, or cannot be started. Errors: not_found, resource_exhausted.
+  [[nodiscard]] Result<> attach(const api::Workload& workload, UniqueFd client, const sandbox::StreamFormat& format);
   [[nodiscard]] Result<api::Workload> stop(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,
                                            const Call& call);
   [[nodiscard]] Result<api::Workload> restart(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,
@@ -131,6 +134,7 @@ class Engine {
   WorkQueue health_queue_;
   Pulls pulls_;
   StartGates gates_;
+  WaitingClients waiting_;
   Parts parts_;
   std::unique_ptr<Threads> threads_;
 };

@@ -250,6 +250,7 @@ class Harness final : public RunObserver {
   WorkQueue health_queue_{world_.clock};
   Pulls pulls_{world_.images};
   StartGates gates_;
+  WaitingClients waiting_;
   Parts parts_{.objects = objects_,
                .topologies = topologies_,
                .images = world_.images,
@@ -258,6 +259,7 @@ class Harness final : public RunObserver {
                .configs = configs_,
                .pulls = pulls_,
                .gates = gates_,
+               .waiting = waiting_,
                .queue = queue_,
                .queue_clock = world_.clock,
                .run_dir = world_.dir / "run",

@@ -13,6 +13,7 @@
 #include "control/objects.h"
 #include "control/pulls.h"
 #include "control/start_gates.h"
+#include "control/waiting_clients.h"
 #include "control/work_queue.h"
 #include "topology/topology.h"
 #include "volume/local.h"
@@ -43,6 +44,7 @@ struct Parts {
   ImageConfigs& configs;
   Pulls& pulls;
   StartGates& gates;
+  WaitingClients& waiting;
   WorkQueue& queue;
   const Clock& queue_clock;      ///< never jumps: for delays
   std::string run_dir;           ///< files of secrets and configs go below

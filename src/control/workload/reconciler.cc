@@ -133,6 +133,7 @@ Result<std::optional<Outcome>> WorkloadReconciler::on_failure(const Step& step, 
 Result<> WorkloadReconciler::give_up(const Workload& workload, const Error& error, int exit_code, std::string reason) {
   log::warning("workload failed", {{"workload", workload.spec.name}, {"reason", reason}, {"error", error.message}});
   TRY(sandbox(workload).remove(WorkloadId(workload.metadata.uid), true));
+  parts_.waiting.take(workload_key(workload.metadata.uid));
   const auto now = parts_.clock().now();
   return edit(workload, [&](Edit& edit) -> Result<> {
     auto& w = edit.workload;

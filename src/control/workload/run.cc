@@ -66,6 +66,7 @@ Result<> WorkloadReconciler::start(const Workload& workload) {
     const auto netns = TRY(sandbox(workload).network_namespace(id));
     TRY(plug_endpoints(parts_, parts_.networks.endpoints(id), netns.get()));
   }
+  parts_.waiting.attach_to(sandbox(workload), id, workload_key(workload.metadata.uid));
   TRY(sandbox(workload).start(id));
   const auto observed = TRY(sandbox(workload).observe(id));
   if (observed.state == sandbox::State::running || observed.state == sandbox::State::paused) return record_started(workload, observed);
@@ -88,6 +89,7 @@ Result<> WorkloadReconciler::record_started(const Workload& workload, const Obse
     edit.events.push_back(parts_.objects.event(w, "start"));
     return {};
   }));
+  parts_.waiting.attach_to(sandbox(workload), WorkloadId(workload.metadata.uid), workload_key(workload.metadata.uid));
   parts_.networks.set_ready(WorkloadId(workload.metadata.uid), !probed);
   log::info("started", {{"workload", workload.spec.name}, {"uid", workload.metadata.uid}, {"pid", fmt::format("{}", observed.pid)}});
   return {};

@@ -9,10 +9,10 @@
 #include <string_view>
 
 #include "base/unique_fd.h"
-#include "sandbox/shim/detach_keys.h"
 #include "sandbox/shim/log_replay.h"
 #include "sandbox/shim/loop.h"
 #include "sandbox/shim/message.h"
+#include "sandbox/stream/detach_keys.h"
 #include "sandbox/stream/frame.h"
 
 namespace fulcrum::sandbox::shim {

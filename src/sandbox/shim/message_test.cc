@@ -1,9 +1,9 @@
 #include "sandbox/shim/message.h"
 
 #include "base/testing.h"
-#include "sandbox/shim/detach_keys.h"
 #include "sandbox/shim/options.h"
 #include "sandbox/shim/runtime_error.h"
+#include "sandbox/stream/detach_keys.h"
 
 namespace fulcrum::sandbox::shim {
 namespace {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <boost/json.hpp>
+#include <cctype>
+#include <charconv>
 
 #include "control/plan.h"
 
@@ -76,6 +78,29 @@ bool Filters::labels(const std::map<std::string, std::string>& labels) const {
   const auto& unwanted = get("label!");
   return native::labels_match(labels, get("label")) &&
          std::none_of(unwanted.begin(), unwanted.end(), [&](const std::string& text) { return native::labels_match(labels, {text}); });
+}
+
+bool flag(const http::Query& query, std::string_view name) {
+  std::string text(query.get_or(name, ""));
+  std::transform(text.begin(), text.end(), text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  return !(text.empty() || text == "0" || text == "no" || text == "false" || text == "none");
+}
+
+Result<std::optional<Time>> unix_time(const http::Query& query, std::string_view name) {
+  const auto text = query.get(name);
+  if (!text || text->empty()) return std::nullopt;
+  const auto invalid = [&] { return fail(Code::invalid_argument, "invalid value for \"{}\": \"{}\" is no Unix time", name, *text); };
+  std::int64_t seconds = 0;
+  const auto* end = text->data() + text->size();
+  const auto [point, error] = std::from_chars(text->data(), end, seconds);
+  if (error != std::errc() || seconds < -9'000'000'000 || seconds > 9'000'000'000) return invalid();
+  std::string fraction(point, end);
+  if (!fraction.empty() && (fraction[0] != '.' || fraction.size() < 2 || fraction.size() > 10)) return invalid();
+  fraction.resize(10, '0');
+  std::int64_t nanoseconds = 0;
+  const auto [rest, bad] = std::from_chars(fraction.data() + 1, fraction.data() + 10, nanoseconds);
+  if (bad != std::errc() || rest != fraction.data() + 10 || nanoseconds < 0) return invalid();
+  return Time(std::chrono::seconds(seconds) + std::chrono::nanoseconds(nanoseconds));
 }
 
 Result<api::Workload> find_container(Api& api, std::string_view reference) {

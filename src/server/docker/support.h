@@ -37,6 +37,12 @@ class Filters {
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };
 
+/// A switch in the query as Docker's engine reads it: absent, empty, 0, no, false and none (in any case) are false, all else is true.
+bool flag(const http::Query& query, std::string_view name);
+/// Seconds since the epoch, with up to nine digits behind a point ("1136073600.000000001"). Nothing when it is absent or empty. Errors:
+/// invalid_argument.
+[[nodiscard]] Result<std::optional<Time>> unix_time(const http::Query& query, std::string_view name);
+
 /// The workload that a client calls a container: by name (also with a leading slash), ID or unique prefix. Errors: not_found
 /// "No such container: x".
 [[nodiscard]] Result<api::Workload> find_container(Api& api, std::string_view reference);

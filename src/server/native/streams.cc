@@ -5,6 +5,7 @@
 #include "base/sys.h"
 #include "control/lifecycle.h"
 #include "sandbox/stream/frame.h"
+#include "server/hand_over.h"
 #include "server/native/support.h"
 
 namespace fulcrum::server::native {
@@ -29,15 +30,9 @@ void send_error_frame(int fd, const Error& error) {
   [[maybe_unused]] const auto sent = ::send(fd, frame.data(), frame.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
-/// Takes the connection over and gives it to `give`, which keeps it or fails; after the upgrade failures are frames.
-template <class Give>
-Result<> hand_over(ResponseWriter& response, sandbox::StreamFormat format, Give give) {
-  auto taken = TRY(response.upgrade(kProtocol, kType));
-  auto fd = TRY(taken.stream->release());
-  format.early = std::move(taken.early);
-  const auto spare = TRY(sys::duplicate(fd.get()));
-  if (const auto given = give(std::move(fd), format); !given) send_error_frame(spare.get(), given.error());
-  return {};
+/// After the upgrade failures are frames.
+Result<> give_away(Request& request, ResponseWriter& response, const sandbox::StreamFormat& format, const Give& give) {
+  return hand_over(request, response, kProtocol, kType, format, give, send_error_frame);
 }
 
 Result<> attach(Api& api, Request& request, ResponseWriter& response) {
@@ -50,7 +45,7 @@ Result<> attach(Api& api, Request& request, ResponseWriter& response) {
                                      .logs = TRY(query.boolean("logs", false)),
                                      .detach_keys = std::string(query.get_or("detachKeys", "ctrl-p,ctrl-q"))};
   const auto give = [&](const api::Workload& workload) -> Result<> {
-    return hand_over(response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) {
+    return give_away(request, response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) {
       return api.engine.sandbox(workload).attach(WorkloadId(workload.metadata.uid), std::move(fd), f);
     });
   };
@@ -102,7 +97,7 @@ Result<> exec(Api& api, Request& request, ResponseWriter& response) {
     return response.send_json(201, fmt::format(R"({{"id":"{}"}})", exec_id));
   }
   response.headers().set("X-Fulcrum-Exec-Id", exec_id);
-  return hand_over(response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) -> Result<> {
+  return give_away(request, response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) -> Result<> {
     TRY(sandbox.exec(id, exec_id, spec, std::move(fd), f));
     return {};
   });

@@ -6,13 +6,13 @@
 
 #include "base/error.h"
 
-namespace fulcrum::sandbox::shim {
+namespace fulcrum::sandbox {
 
 /// Watches typed bytes for a sequence of keys. What may be its beginning is held back until the next byte decides.
 class DetachKeys {
  public:
   DetachKeys() = default;
-  /// "ctrl-p,ctrl-q", "ctrl-@", "a": letters, or ctrl- with a letter or one of @[\]^_. Error: invalid_argument.
+  /// "ctrl-p,ctrl-q", "ctrl-@", "a": letters, DEL, or ctrl- with a letter or one of @[\]^_. Error: invalid_argument.
   [[nodiscard]] static Result<DetachKeys> parse(std::string_view text);
 
   /// Appends to `out` what is for the program. True when the sequence was completed: what follows it is dropped.
@@ -24,4 +24,4 @@ class DetachKeys {
   std::size_t matched_ = 0;
 };
 
-}  // namespace fulcrum::sandbox::shim
+}  // namespace fulcrum::sandbox

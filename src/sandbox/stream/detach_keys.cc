@@ -1,15 +1,16 @@
-#include "sandbox/shim/detach_keys.h"
+#include "sandbox/stream/detach_keys.h"
 
 #include <algorithm>
 
 #include "base/words.h"
 
-namespace fulcrum::sandbox::shim {
+namespace fulcrum::sandbox {
 namespace {
 
 // The byte of one key; 0x100 when it is none.
 unsigned key_byte(std::string_view name) {
   if (name.size() == 1) return static_cast<unsigned char>(name[0]);
+  if (name == "DEL") return 0x7f;
   if (name.size() != 6 || !name.starts_with("ctrl-")) return 0x100;
   const char c = name[5];
   if (c >= 'a' && c <= 'z') return static_cast<unsigned>(c - 'a' + 1);
@@ -53,4 +54,4 @@ bool DetachKeys::feed(std::string_view typed, std::string& out) {
   return false;
 }
 
-}  // namespace fulcrum::sandbox::shim
+}  // namespace fulcrum::sandbox
