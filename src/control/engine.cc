@@ -7,6 +7,7 @@
 #include "base/log.h"
 #include "base/scope_exit.h"
 #include "control/collector.h"
+#include "control/exec_reconciler.h"
 #include "control/names.h"
 #include "control/recovery.h"
 
@@ -25,22 +26,26 @@ struct Engine::Threads {
       : watch(engine.namespaces_),
         reconciler(engine.parts_, watch, stop),
         health(engine.parts_, stop),
+        execs(engine.parts_, watch),
         collector(engine.parts_, engine.namespaces_),
         collector_queue(engine.parts_.queue_clock),
         workers(engine.queue_, reconciler, kWorkloadThreads),
         health_workers(engine.health_queue_, health, kHealthThreads),
+        exec_workers(engine.exec_queue_, execs, 1),
         collector_worker(collector_queue, collector, 1),
-        pump(engine.objects_, watch, engine.queue_, engine.health_queue_, revision) {
+        pump(engine.objects_, watch, engine.queue_, engine.health_queue_, engine.exec_queue_, revision) {
     collector_queue.add_after("all", Collector::kPeriod);
   }
   StopSource stop;
   SandboxWatch watch;
   WorkloadReconciler reconciler;
   HealthReconciler health;
+  ExecReconciler execs;
   Collector collector;
   WorkQueue collector_queue;
   WorkerPool workers;
   WorkerPool health_workers;
+  WorkerPool exec_workers;
   WorkerPool collector_worker;
   Pump pump;
 };
@@ -54,7 +59,9 @@ Engine::Engine(const EngineSetup& setup)
       configs_(setup.images),
       queue_(setup.queue_clock),
       health_queue_(setup.queue_clock),
+      exec_queue_(setup.queue_clock),
       pulls_(setup.images),
+      execs_(setup.run_dir + "/execs"),
       parts_{.objects = objects_,
              .topologies = setup.topologies,
              .images = setup.images,
@@ -64,6 +71,7 @@ Engine::Engine(const EngineSetup& setup)
              .pulls = pulls_,
              .gates = gates_,
              .waiting = waiting_,
+             .execs = execs_,
              .queue = queue_,
              .queue_clock = setup.queue_clock,
              .run_dir = setup.run_dir,
@@ -78,6 +86,7 @@ Result<> Engine::start() {
     queue_.add(workload_key(workload.metadata.uid));
     health_queue_.add(workload_key(workload.metadata.uid));
   }
+  for (const auto& id : execs_.open("")) exec_queue_.add(exec_key(id));
   threads_ = std::make_unique<Threads>(*this, revision);
   return {};
 }

@@ -115,6 +115,18 @@ class Engine {
   /// Both in one.
   [[nodiscard]] Result<api::Workload> wait_condition(const std::string& reference, const std::string& condition, const Call& call);
 
+  /// Registers a process that is to run beside a workload's first one. Errors: failed_precondition when it does not run, or is paused;
+  /// resource_exhausted.
+  [[nodiscard]] Result<api::Exec> create_exec(const api::Workload& workload, const api::ExecSpec& spec);
+  /// Starts it; `client` may be invalid (detached). `console_size` (height, width) replaces that of its spec unless it is empty. Errors:
+  /// not_found when there is no such exec, failed_precondition when it ran already; those of Sandbox::exec(), after which its exit code
+  /// is 127 or 126.
+  [[nodiscard]] Result<> start_exec(const std::string& id, UniqueFd client, const sandbox::StreamFormat& format,
+                                    const std::vector<std::uint16_t>& console_size = {});
+  /// An exec as it is now. Errors: not_found.
+  [[nodiscard]] Result<api::Exec> exec(const std::string& id) const;
+  [[nodiscard]] Result<> resize_exec(const std::string& id, std::uint16_t height, std::uint16_t width);
+
   sandbox::Sandbox& sandbox(const api::Workload& workload) const { return parts_.topologies.of(workload.spec.topology).sandbox(); }
 
  private:
@@ -122,6 +134,7 @@ class Engine {
   Result<Waiting> observe(const std::string& uid, Condition done);
   Result<api::Workload> change(const std::string& reference, const std::function<Result<bool>(Edit&)>& change);
   Result<api::Workload> store_new(api::WorkloadSpec spec, bool start);
+  void tell_exec(const api::Workload& workload, std::string action, const api::Exec& exec);
   Result<api::Workload> wait_started(const api::Workload& workload, const Call& call);
 
   sandbox::Sandbox& namespaces_;
@@ -132,9 +145,11 @@ class Engine {
   ImageConfigs configs_;
   WorkQueue queue_;
   WorkQueue health_queue_;
+  WorkQueue exec_queue_;
   Pulls pulls_;
   StartGates gates_;
   WaitingClients waiting_;
+  Execs execs_;
   Parts parts_;
   std::unique_ptr<Threads> threads_;
 };

@@ -251,6 +251,7 @@ class Harness final : public RunObserver {
   Pulls pulls_{world_.images};
   StartGates gates_;
   WaitingClients waiting_;
+  Execs execs_{world_.dir / "execs"};
   Parts parts_{.objects = objects_,
                .topologies = topologies_,
                .images = world_.images,
@@ -260,6 +261,7 @@ class Harness final : public RunObserver {
                .pulls = pulls_,
                .gates = gates_,
                .waiting = waiting_,
+               .execs = execs_,
                .queue = queue_,
                .queue_clock = world_.clock,
                .run_dir = world_.dir / "run",

@@ -8,6 +8,7 @@ namespace fulcrum::control {
 namespace {
 
 using namespace control::testing;
+using fulcrum::testing::ErrorIs;
 
 struct Pair {
   UniqueFd client, server;

@@ -13,11 +13,19 @@ SandboxWatch::SandboxWatch(sandbox::Sandbox& sandbox) : sandbox_(sandbox), epoll
 }
 
 bool SandboxWatch::running(const std::string& key, const WorkloadId& id) {
+  return watch(key, [&] { return sandbox_.watch(id); });
+}
+
+bool SandboxWatch::exec_running(const std::string& key, const WorkloadId& id, const std::string& exec_id) {
+  return watch(key, [&] { return sandbox_.exec_watch(id, exec_id); });
+}
+
+bool SandboxWatch::watch(const std::string& key, const std::function<Result<UniqueFd>()>& descriptor) {
   {
     const std::lock_guard lock(mutex_);
     if (tokens_.contains(key)) return true;
   }
-  auto fd = sandbox_.watch(id);
+  auto fd = descriptor();
   if (!fd) return false;
   const std::lock_guard lock(mutex_);
   if (tokens_.contains(key)) return true;
@@ -52,8 +60,10 @@ std::size_t SandboxWatch::size() const {
   return watched_.size();
 }
 
-Pump::Pump(Objects& objects, SandboxWatch& sandboxes, WorkQueue& workloads, WorkQueue& health, store::Revision revision)
-    : objects_(objects), sandboxes_(sandboxes), workloads_(workloads), health_(health), revision_(revision), thread_([this] { run(); }) {}
+Pump::Pump(Objects& objects, SandboxWatch& sandboxes, WorkQueue& workloads, WorkQueue& health, WorkQueue& execs, store::Revision revision)
+    : objects_(objects), sandboxes_(sandboxes), workloads_(workloads), health_(health), execs_(execs), revision_(revision), thread_([this] {
+        run();
+      }) {}
 
 Pump::~Pump() {
   stop_.request_stop();
@@ -83,7 +93,7 @@ Result<> Pump::pump() {
   for (;;) {
     const auto ready = TRY(wait_any(stop_, Deadline::never(), {{watch->fd(), POLLIN}, {sandboxes_.fd(), POLLIN}}));
     if (ready == 1) {
-      for (const auto& key : sandboxes_.drain()) workloads_.add(key);
+      for (const auto& key : sandboxes_.drain()) (key.starts_with(kExecs) ? execs_ : workloads_).add(key);
       continue;
     }
     for (const auto& event : TRY(watch->next())) {

@@ -1,6 +1,7 @@
 // The two sources of news: the store's log and the sandboxes' descriptors. One thread turns both into keys in work queues.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,6 +20,8 @@ class SandboxWatch final : public RunObserver {
  public:
   explicit SandboxWatch(sandbox::Sandbox& sandbox);
   bool running(const std::string& key, const WorkloadId& id) override;
+  /// The same for the end of an exec.
+  bool exec_running(const std::string& key, const WorkloadId& id, const std::string& exec_id);
   /// Readable when drain() has something.
   int fd() const { return epoll_.get(); }
   /// Keys of sandboxes that changed.
@@ -27,6 +30,8 @@ class SandboxWatch final : public RunObserver {
   std::size_t size() const;
 
  private:
+  bool watch(const std::string& key, const std::function<Result<UniqueFd>()>& descriptor);
+
   sandbox::Sandbox& sandbox_;
   UniqueFd epoll_;
   mutable std::mutex mutex_;  ///< protects the rest
@@ -35,11 +40,11 @@ class SandboxWatch final : public RunObserver {
   std::map<std::string, std::uint64_t> tokens_;  ///< by key
 };
 
-/// The thread. Both queues outlive it.
+/// The thread. The queues outlive it.
 class Pump {
  public:
   /// Every change of a workload's record after `revision` is reported.
-  Pump(Objects& objects, SandboxWatch& sandboxes, WorkQueue& workloads, WorkQueue& health, store::Revision revision);
+  Pump(Objects& objects, SandboxWatch& sandboxes, WorkQueue& workloads, WorkQueue& health, WorkQueue& execs, store::Revision revision);
   ~Pump();
   Pump(const Pump&) = delete;
   Pump& operator=(const Pump&) = delete;
@@ -52,6 +57,7 @@ class Pump {
   SandboxWatch& sandboxes_;
   WorkQueue& workloads_;
   WorkQueue& health_;
+  WorkQueue& execs_;
   store::Revision revision_;
   StopSource stop_;
   std::thread thread_;  // last: uses all of the above

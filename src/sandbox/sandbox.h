@@ -183,6 +183,8 @@ class Sandbox {
   [[nodiscard]] virtual Result<ExecState> exec(const WorkloadId& id, const std::string& exec_id, const api::ExecSpec& spec, UniqueFd client,
                                                const StreamFormat& format) = 0;
   [[nodiscard]] virtual Result<ExecState> exec_state(const WorkloadId& id, const std::string& exec_id) = 0;
+  /// A descriptor that becomes ready when the exec has ended, or nothing is known of it any more; exec_state() then says what happened.
+  [[nodiscard]] virtual Result<UniqueFd> exec_watch(const WorkloadId& id, const std::string& exec_id) = 0;
   [[nodiscard]] virtual Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height,
                                              std::uint16_t width) = 0;
   [[nodiscard]] virtual Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) = 0;

@@ -203,4 +203,16 @@ struct ExecSpec {
   friend bool operator==(const ExecSpec&, const ExecSpec&) = default;
 };
 
+/// A process beside a workload's first one, from the moment that it was asked for until after its end.
+struct Exec {
+  std::string id;
+  std::string workload;  ///< uid
+  std::int64_t run = 0;  ///< of the workload
+  ExecSpec spec;
+  bool started = false;  ///< it was tried, at least
+  std::int64_t pid = 0;
+  std::optional<std::int32_t> exit_code;  ///< it ended, or could not be started
+  friend bool operator==(const Exec&, const Exec&) = default;
+};
+
 }  // namespace fulcrum::api

@@ -266,4 +266,19 @@ struct Schema<api::ExecSpec> {
   };
 };
 
+template <>
+struct Schema<api::Exec> {
+  static constexpr std::string_view name = "Exec";
+  static constexpr std::string_view doc = "A process beside a workload's first one.";
+  static constexpr auto fields = std::tuple{
+      required("id", &api::Exec::id, "64 hex digits."),
+      required("workload", &api::Exec::workload, "Uid of its workload."),
+      always("run", &api::Exec::run, "Run of the workload."),
+      required("spec", &api::Exec::spec, "What was asked for."),
+      always("started", &api::Exec::started, "It was started, or that was tried."),
+      always("pid", &api::Exec::pid, "On the host; 0 before it was started."),
+      optional("exitCode", &api::Exec::exit_code, "It ended, or could not be started."),
+  };
+};
+
 }  // namespace fulcrum::schema

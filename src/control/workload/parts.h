@@ -9,6 +9,7 @@
 #include "api/oci/image_spec.h"
 #include "base/clock.h"
 #include "base/signals.h"
+#include "control/execs.h"
 #include "control/mechanisms.h"
 #include "control/objects.h"
 #include "control/pulls.h"
@@ -45,6 +46,7 @@ struct Parts {
   Pulls& pulls;
   StartGates& gates;
   WaitingClients& waiting;
+  Execs& execs;
   WorkQueue& queue;
   const Clock& queue_clock;      ///< never jumps: for delays
   std::string run_dir;           ///< files of secrets and configs go below

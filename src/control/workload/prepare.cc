@@ -88,6 +88,7 @@ Result<> WorkloadReconciler::remove(const Workload& workload) {
   TRY(remove_files(parts_, uid));
   parts_.pulls.forget(workload_key(uid));
   parts_.waiting.take(workload_key(uid));
+  parts_.execs.forget(uid);
   std::vector<std::string> volumes;
   if (workload.intent.remove_volumes) {
     const auto all = TRY(parts_.objects.list<api::Volume>(kVolumes));

@@ -127,6 +127,7 @@ void FakeMachine::end_exec(Exec& exec, int code) {
   exec.state.exit_code = code;
   for (const auto& client : exec.clients) deliver_exit(client.fd.get(), client.format, code, 0, false);
   exec.clients.clear();
+  tick(exec.ended);
 }
 
 void FakeMachine::print(Entry& entry, std::string_view text) {

@@ -187,6 +187,7 @@ Result<ExecState> FakeSandbox::exec(const WorkloadId& id, const std::string& exe
   if (entry->state == State::paused) return fail(Code::failed_precondition, "workload {} is paused", id.str());
   if (entry->execs.contains(exec_id)) return fail(Code::already_exists, "exec {} exists", exec_id);
   auto& exec = entry->execs[exec_id];
+  exec.ended = UniqueFd(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   exec.state = {.id = exec_id, .pid = machine_.next_pid_++, .running = true};
   if (client.valid()) {
     if (const auto* text = annotation(entry->plan, "exec-output"); text != nullptr && format.stdout_open) {
@@ -208,6 +209,14 @@ Result<ExecState> FakeSandbox::exec_state(const WorkloadId& id, const std::strin
   const auto found = entry->execs.find(exec_id);
   if (found == entry->execs.end()) return fail(Code::not_found, "no such exec: {}", exec_id);
   return found->second.state;
+}
+
+Result<UniqueFd> FakeSandbox::exec_watch(const WorkloadId& id, const std::string& exec_id) {
+  const std::lock_guard lock(machine_.mutex_);
+  auto* entry = TRY(machine_.find(id, false));
+  const auto found = entry->execs.find(exec_id);
+  if (found == entry->execs.end()) return fail(Code::not_found, "no such exec: {}", exec_id);
+  return sys::duplicate(found->second.ended.get());
 }
 
 Result<> FakeSandbox::exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t, std::uint16_t) {

@@ -55,6 +55,7 @@ class FakeMachine {
   struct Exec {
     ExecState state;
     std::vector<Client> clients;
+    UniqueFd ended;  // eventfd
   };
   struct Entry {
     Plan plan;
@@ -113,6 +114,7 @@ class FakeSandbox final : public Sandbox {
   Result<ExecState> exec(const WorkloadId& id, const std::string& exec_id, const api::ExecSpec& spec, UniqueFd client,
                          const StreamFormat& format) override;
   Result<ExecState> exec_state(const WorkloadId& id, const std::string& exec_id) override;
+  Result<UniqueFd> exec_watch(const WorkloadId& id, const std::string& exec_id) override;
   Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) override;
   Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) override;
   Result<UniqueFd> root(const WorkloadId& id) override;

@@ -197,8 +197,14 @@ Result<> NamespaceSandbox::start(const WorkloadId& id) {
 
 Result<UniqueFd> NamespaceSandbox::watch(const WorkloadId& id) {
   TRY(need_record(id));
+  return watch_shim(id, {.type = shim::Type::watch});
+}
+
+Result<UniqueFd> NamespaceSandbox::watch_shim(const WorkloadId& id, const shim::Request& request) const {
   if (auto connection = shim(id)) {
-    if (connection->call({.type = shim::Type::watch}, nullptr, Deadline::in(kAnswer))) return connection->take();
+    const auto reply = connection->call(request, nullptr, Deadline::in(kAnswer));
+    if (reply) return connection->take();
+    if (reply.error().code == Code::unimplemented) return std::unexpected(reply.error());  // an older shim
   }
   UniqueFd event(::eventfd(1, EFD_CLOEXEC));  // ready: there is something to observe
   if (!event.valid()) return fail_errno(errno, "watch workload {}", id.str());

@@ -49,6 +49,7 @@ class NamespaceSandbox final : public Sandbox {
   Result<ExecState> exec(const WorkloadId& id, const std::string& exec_id, const api::ExecSpec& spec, UniqueFd client,
                          const StreamFormat& format) override;
   Result<ExecState> exec_state(const WorkloadId& id, const std::string& exec_id) override;
+  Result<UniqueFd> exec_watch(const WorkloadId& id, const std::string& exec_id) override;
   Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) override;
   Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) override;
   Result<UniqueFd> root(const WorkloadId& id) override;
@@ -89,6 +90,8 @@ class NamespaceSandbox final : public Sandbox {
   [[nodiscard]] Result<ShimClient> shim(const WorkloadId& id) const;
   /// One request to the shim of a workload that must have one. failed_precondition when it has none.
   [[nodiscard]] Result<shim::Reply> ask(const WorkloadId& id, const shim::Request& request, const UniqueFd* client = nullptr) const;
+  /// A descriptor that is ready when the shim has news of what the request names; at once when no shim answers or nothing runs.
+  [[nodiscard]] Result<UniqueFd> watch_shim(const WorkloadId& id, const shim::Request& request) const;
   [[nodiscard]] Result<std::optional<Observed>> ask_state(const WorkloadId& id) const;
   [[nodiscard]] Result<std::optional<Observed>> recorded_end(const WorkloadId& id, const Record& record) const;
   [[nodiscard]] Result<Observed> settle_remains(const WorkloadId& id, const Record& record);

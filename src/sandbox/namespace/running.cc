@@ -203,6 +203,11 @@ Result<ExecState> NamespaceSandbox::exec_state(const WorkloadId& id, const std::
   return parse_exec(*text);
 }
 
+Result<UniqueFd> NamespaceSandbox::exec_watch(const WorkloadId& id, const std::string& exec_id) {
+  if (!shim::valid_exec_id(exec_id)) return fail(Code::not_found, "no such exec: {}", exec_id);
+  return watch_shim(id, {.type = shim::Type::watch, .exec_id = exec_id});
+}
+
 Result<> NamespaceSandbox::exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) {
   TRY(ask(id, {.type = shim::Type::resize, .exec_id = exec_id, .height = height, .width = width}));
   return {};

@@ -9,7 +9,7 @@
 namespace fulcrum::sandbox::shim {
 namespace {
 
-constexpr std::size_t kMaxConnections = 256;
+constexpr std::size_t kMaxConnections = 1280;  // the daemon keeps one for each exec that runs
 constexpr std::size_t kMaxFds = 2;
 
 }  // namespace
@@ -73,13 +73,13 @@ void Server::answer(std::uint64_t number, const Reply& reply) {
   if (found != connections_.end() && !send(*found->second, reply)) connections_.erase(found);
 }
 
-void Server::add_watcher(std::uint64_t number) {
-  if (const auto found = connections_.find(number); found != connections_.end()) found->second->watches = true;
+void Server::add_watcher(std::uint64_t number, const std::string& exec_id) {
+  if (const auto found = connections_.find(number); found != connections_.end()) found->second->watches = exec_id;
 }
 
-void Server::answer_watchers(const Reply& reply) {
+void Server::answer_watchers(const std::string& exec_id, const Reply& reply) {
   for (auto it = connections_.begin(); it != connections_.end();) {
-    const bool gone = it->second->watches && !send(*it->second, reply);
+    const bool gone = it->second->watches == exec_id && !send(*it->second, reply);
     it = gone ? connections_.erase(it) : std::next(it);
   }
 }

@@ -30,9 +30,10 @@ class Server final : public Source {
   [[nodiscard]] Result<> listen(const std::string& path);
   /// Answers a request that was left open. A connection that has gone meanwhile is passed over.
   void answer(std::uint64_t connection, const Reply& reply);
-  /// From now on this connection is told of the end.
-  void add_watcher(std::uint64_t connection);
-  void answer_watchers(const Reply& reply);
+  /// From now on this connection is told of the end of an exec, or (empty) of the first process.
+  void add_watcher(std::uint64_t connection, const std::string& exec_id);
+  /// Answers those who watch this exec, or (empty) the first process.
+  void answer_watchers(const std::string& exec_id, const Reply& reply);
   /// Takes no more connections, removes the socket and closes what is open.
   void close();
 
@@ -46,7 +47,7 @@ class Server final : public Source {
     Server& server;
     std::uint64_t number;
     UniqueFd fd;
-    bool watches = false;
+    std::optional<std::string> watches;
   };
   void take(Connection& connection, std::uint32_t events);
   /// False when the peer is gone or takes nothing.

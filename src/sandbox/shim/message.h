@@ -27,7 +27,7 @@ enum class Type : std::uint8_t {
   exec,         ///< `path` is a process.json; with at most one descriptor: the client
   resize,       ///< of the first process, or of exec_id
   signal,       ///< likewise
-  watch,        ///< answered again at exit
+  watch,        ///< of the first process, or of exec_id: answered again at exit
   reopen_logs,  ///< after somebody moved them away
 };
 

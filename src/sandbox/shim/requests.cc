@@ -31,7 +31,7 @@ std::optional<Reply> Shim::handle(std::uint64_t connection, const Request& reque
   }
   const auto answer = [this](const Result<>& result) { return result ? status_reply() : error_reply(result.error()); };
   if (!request.exec_id.empty() && request.type != Type::exec) {
-    auto reply = of_exec(request);
+    auto reply = of_exec(connection, request);
     return reply ? *reply : error_reply(reply.error());
   }
   switch (request.type) {
@@ -58,7 +58,7 @@ std::optional<Reply> Shim::handle(std::uint64_t connection, const Request& reque
       if (good) send_signal(pid_, request.signal);
       return answer(good);
     }
-    case Type::watch: server_.add_watcher(connection); return status_reply();
+    case Type::watch: server_.add_watcher(connection, {}); return status_reply();
     case Type::reopen_logs: log_.reopen(); return status_reply();
   }
   return answer(fail(Code::unimplemented, "unknown request"));
@@ -75,7 +75,7 @@ Result<> Shim::attach(const Request& request, std::vector<UniqueFd> fds) {
   return streams_.attach(std::move(fds[0]), request);
 }
 
-Result<Reply> Shim::of_exec(const Request& request) {
+Result<Reply> Shim::of_exec(std::uint64_t connection, const Request& request) {
   const auto found = execs_.find(request.exec_id);
   if (found == execs_.end()) return fail(Code::not_found, "no such exec: {}", request.exec_id);
   auto& exec = *found->second;
@@ -95,6 +95,8 @@ Result<Reply> Shim::of_exec(const Request& request) {
   } else if (request.type == Type::signal) {
     TRY(check_signal(request.signal));
     send_signal(exec.pid, request.signal);
+  } else if (request.type == Type::watch) {
+    server_.add_watcher(connection, exec.id);
   } else {
     return fail(Code::unimplemented, "no such request for an exec");
   }
@@ -160,6 +162,7 @@ void Shim::exec_ended(Exec& exec, ExitStatus status) {
   replace_file(in_directory("exec-" + exec.id + ".json"),
                fmt::format("{{\"id\":\"{}\",\"pid\":{},\"exitCode\":{}}}\n", exec.id, exec.pid, status.shell_code()));
   remember_exec(exec.id);
+  server_.answer_watchers(exec.id, {.ok = true, .state = RunState::stopped, .run = options_.run, .exit_code = status.shell_code()});
   exec.streams->finish(exit_payload(status.shell_code(), status.signal, false));
 }
 

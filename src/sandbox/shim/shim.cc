@@ -282,7 +282,7 @@ void Shim::publish_end() {
                                 started_ns_ == 0 ? "" : format_time(Time{std::chrono::nanoseconds(started_ns_)}),
                                 format_time(Time{std::chrono::nanoseconds(finished_ns_)}), json_string(error_));
   if (!replace_file(options_.state + "/exit.json", text)) replace_file(in_directory("exit.json"), text);
-  server_.answer_watchers(status_reply());
+  server_.answer_watchers({}, status_reply());
   const auto payload = exit_payload(code, exit_.signal, oom_killed_);
   for (auto& [id, exec] : execs_) {
     if (!exec->exit) exec_ended(*exec, ExitStatus{.code = 0, .signal = SIGKILL});

@@ -74,7 +74,7 @@ class Shim final : public RequestHandler {
   void exec_begun(const std::string& id, std::uint64_t connection, const Request& request, UniqueFd& client, ExitStatus status,
                   const std::string& text);
   void exec_ended(Exec& exec, ExitStatus status);
-  [[nodiscard]] Result<Reply> of_exec(const Request& request);
+  [[nodiscard]] Result<Reply> of_exec(std::uint64_t connection, const Request& request);
   void remember_exec(const std::string& id);
 
   Reply status_reply() const;

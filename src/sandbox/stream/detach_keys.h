@@ -17,6 +17,8 @@ class DetachKeys {
 
   /// Appends to `out` what is for the program. True when the sequence was completed: what follows it is dropped.
   bool feed(std::string_view typed, std::string& out);
+  /// What the keys send.
+  const std::string& bytes() const { return keys_; }
   bool empty() const { return keys_.empty(); }
 
  private:

@@ -1,8 +1,6 @@
 // Attach and exec: the client's connection goes to the sandbox, which speaks the frames of docs/streams.md itself.
 #include <sys/socket.h>
 
-#include "base/log.h"
-#include "base/sys.h"
 #include "control/lifecycle.h"
 #include "sandbox/stream/frame.h"
 #include "server/hand_over.h"
@@ -78,44 +76,41 @@ Result<> exec(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
   const auto spec = TRY(api::from_json<api::ExecSpec>(TRY(request.read_body())));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  if (workload.status.phase == api::Phase::paused)
-    return fail(Code::failed_precondition, "workload {} is paused; resume it first", workload.spec.name);
-  if (!control::is_active(workload.status.phase)) return fail(Code::failed_precondition, "workload {} does not run", workload.spec.name);
   if (!spec.detach) TRY(require_upgrade(request));
-  const WorkloadId id(workload.metadata.uid);
-  const auto exec_id = sys::random_hex(32);
-  auto& sandbox = api.engine.sandbox(workload);
+  const auto exec = TRY(api.engine.create_exec(workload, spec));
   const sandbox::StreamFormat format{.stdin_open = spec.stdin_open,
                                      .stdout_open = spec.stdout_open,
                                      .stderr_open = spec.stderr_open,
                                      .detach_keys = spec.detach_keys.empty() ? "ctrl-p,ctrl-q" : spec.detach_keys};
-  // A full disk must not keep anybody from making room on it.
-  if (const auto told = api.engine.objects().record({api.engine.objects().event(workload, "exec_start", {{"execId", exec_id}})}); !told)
-    log::warning("an event is lost", {{"event", "exec_start"}, {"error", told.error().message}});
   if (spec.detach) {
-    TRY(sandbox.exec(id, exec_id, spec, UniqueFd(), format));
-    return response.send_json(201, fmt::format(R"({{"id":"{}"}})", exec_id));
+    TRY(api.engine.start_exec(exec.id, UniqueFd(), format));
+    return response.send_json(201, fmt::format(R"({{"id":"{}"}})", exec.id));
   }
-  response.headers().set("X-Fulcrum-Exec-Id", exec_id);
-  return give_away(request, response, format, [&](UniqueFd fd, const sandbox::StreamFormat& f) -> Result<> {
-    TRY(sandbox.exec(id, exec_id, spec, std::move(fd), f));
-    return {};
-  });
+  response.headers().set("X-Fulcrum-Exec-Id", exec.id);
+  return give_away(request, response, format,
+                   [&](UniqueFd fd, const sandbox::StreamFormat& f) { return api.engine.start_exec(exec.id, std::move(fd), f); });
+}
+
+/// The exec of the path, which must be that workload's.
+Result<api::Exec> find_exec(Api& api, const Request& request) {
+  const auto workload = TRY(api.engine.objects().find(request.param("name")));
+  auto exec = TRY(api.engine.exec(request.param("id")));
+  if (exec.workload != workload.metadata.uid) return fail(Code::not_found, "no such exec: {}", exec.id);
+  return exec;
 }
 
 Result<> exec_state(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
-  const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto state = TRY(api.engine.sandbox(workload).exec_state(WorkloadId(workload.metadata.uid), request.param("id")));
-  const auto exit_code = state.exit_code ? fmt::format("{}", *state.exit_code) : std::string("null");
-  return response.send_json(200, fmt::format(R"({{"id":{},"pid":{},"running":{},"exitCode":{}}})", http::json_quote(state.id), state.pid,
-                                             state.running, exit_code));
+  const auto exec = TRY(find_exec(api, request));
+  const auto exit_code = exec.exit_code ? fmt::format("{}", *exec.exit_code) : std::string("null");
+  return response.send_json(200, fmt::format(R"({{"id":{},"pid":{},"running":{},"exitCode":{}}})", http::json_quote(exec.id), exec.pid,
+                                             exec.started && !exec.exit_code, exit_code));
 }
 
 Result<> exec_resize(Api& api, Request& request, ResponseWriter& response) {
   const auto [height, width] = TRY(window(request.query()));
-  const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  TRY(api.engine.sandbox(workload).exec_resize(WorkloadId(workload.metadata.uid), request.param("id"), height, width));
+  const auto exec = TRY(find_exec(api, request));
+  TRY(api.engine.resize_exec(exec.id, height, width));
   return response.send_empty(204);
 }
 
