@@ -184,11 +184,12 @@ Result<api::Workload> Engine::wait_condition(const std::string& reference, const
   return finish_wait(TRY(begin_wait(reference, condition)), call);
 }
 
-Result<api::Workload> Engine::store_new(api::WorkloadSpec spec, bool start) {
+Result<api::Workload> Engine::store_new(api::WorkloadSpec spec, bool start, std::string uid) {
   const bool named = !spec.name.empty();
+  if (uid.empty()) uid = new_uid();
   for (int attempt = 0;; ++attempt) {
     if (!named) spec.name = random_name();
-    api::Workload workload{.metadata = {.uid = new_uid(), .created = objects_.clock().now(), .generation = 1}, .spec = spec};
+    api::Workload workload{.metadata = {.uid = uid, .created = objects_.clock().now(), .generation = 1}, .spec = spec};
     if (start) {
       workload.intent.state = "running";
       workload.intent.starts = 1;
@@ -214,10 +215,10 @@ Result<api::Workload> Engine::wait_started(const api::Workload& workload, const 
   return after;
 }
 
-Result<api::Workload> Engine::create(api::WorkloadSpec spec, bool start, const Call& call) {
+Result<api::Workload> Engine::create(api::WorkloadSpec spec, bool start, const Call& call, std::string uid) {
   TRY(parts_.topologies.check(spec));
-  const auto stored = TRY(store_new(std::move(spec), start));
-  const auto& uid = stored.metadata.uid;
+  const auto stored = TRY(store_new(std::move(spec), start, std::move(uid)));
+  uid = stored.metadata.uid;
   auto prepared = wait(uid, call, [](const api::Workload& w, bool removed) {
     return removed || (w.status.phase != Phase::pending && w.status.phase != Phase::creating);
   });

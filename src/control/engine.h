@@ -66,8 +66,9 @@ class Engine {
   Parts& parts() { return parts_; }
   Objects& objects() { return objects_; }
 
-  /// Checks, stores and prepares (pulls the image); with `start` also starts. When it cannot be prepared nothing stays behind.
-  [[nodiscard]] Result<api::Workload> create(api::WorkloadSpec spec, bool start, const Call& call);
+  /// Checks, stores and prepares (pulls the image); with `start` also starts. When it cannot be prepared nothing stays behind. `uid` is
+  /// for who has to know it before (control::new_uid()); empty: made up.
+  [[nodiscard]] Result<api::Workload> create(api::WorkloadSpec spec, bool start, const Call& call, std::string uid = {});
   /// Makes or changes the workload of that name so that it is as declared. What can be changed while it runs is; for the rest it is
   /// stopped, and begins anew with a fresh file system and the same volumes. With `dry_run` only says what would change.
   [[nodiscard]] Result<Applied> apply(api::WorkloadSpec spec, bool dry_run, const Call& call);
@@ -133,7 +134,7 @@ class Engine {
   struct Threads;
   Result<Waiting> observe(const std::string& uid, Condition done);
   Result<api::Workload> change(const std::string& reference, const std::function<Result<bool>(Edit&)>& change);
-  Result<api::Workload> store_new(api::WorkloadSpec spec, bool start);
+  Result<api::Workload> store_new(api::WorkloadSpec spec, bool start, std::string uid);
   void tell_exec(const api::Workload& workload, std::string action, const api::Exec& exec);
   Result<api::Workload> wait_started(const api::Workload& workload, const Call& call);
 

@@ -160,6 +160,10 @@ bool joins(std::string_view mode) { return mode.starts_with("container:"); }
 
 bool own_namespace(std::string_view mode) { return mode != "host" && !joins(mode); }
 
+const std::vector<std::string>& default_masked_paths() { return kMasked; }
+
+const std::vector<std::string>& default_readonly_paths() { return kReadOnly; }
+
 schema::Violations check_spec(const api::WorkloadSpec& spec, const MachineFacts& facts) {
   schema::Violations out;
   check_namespaces(spec, out);
@@ -190,6 +194,7 @@ Result<oci::Spec> make_spec(const SpecInput& input) {
     spec.domainname = plan.spec.domainname;
   }
   spec.mounts = TRY(make_mounts(input));
+  spec.annotations = plan.spec.annotations;
   auto layers = plan.layer_dirs;
   spec.annotations[runtime::kRootfsAnnotation] = rootfs_annotation(layers, input.upper, input.work);
   spec.linux = TRY(make_linux(input, *spec.process));

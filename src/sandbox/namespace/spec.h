@@ -76,6 +76,10 @@ schema::Violations check_spec(const api::WorkloadSpec& spec, const MachineFacts&
 std::map<std::string, std::string> degraded_fields(const MachineFacts& facts);
 void check_rootless(const api::WorkloadSpec& spec, const MachineFacts& facts, schema::Violations& out);
 
+/// What is hidden and what cannot be written inside, unless the spec says otherwise.
+const std::vector<std::string>& default_masked_paths();
+const std::vector<std::string>& default_readonly_paths();
+
 /// The effective words of security.userns and of the namespace fields.
 bool joins(std::string_view mode);          ///< "container:…"
 bool own_namespace(std::string_view mode);  ///< neither host nor joined

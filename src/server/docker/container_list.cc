@@ -11,6 +11,13 @@
 
 namespace fulcrum::server::docker {
 
+Result<NetworkIds> network_ids(Api& api) {
+  NetworkIds ids;
+  for (auto& network : TRY(api.native.engine.objects().list<api::Network>(control::kNetworks)).items)
+    ids.emplace(std::move(network.spec.name), std::move(network.metadata.uid));
+  return ids;
+}
+
 namespace {
 
 constexpr ApiVersion kAnnotationsSince{1, 46};
@@ -54,13 +61,6 @@ class ImageView {
   std::map<std::string, std::string> ids_;
   std::map<std::string, std::int64_t> sizes_;
 };
-
-Result<NetworkIds> network_ids(Api& api) {
-  NetworkIds ids;
-  for (auto& network : TRY(api.native.engine.objects().list<api::Network>(control::kNetworks)).items)
-    ids.emplace(std::move(network.spec.name), std::move(network.metadata.uid));
-  return ids;
-}
 
 /// Bytes that a container wrote over its image; 0 when it has no files any more.
 std::uint64_t written_bytes(Api& api, const api::Workload& container) {

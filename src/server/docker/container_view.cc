@@ -6,7 +6,9 @@
 #include <charconv>
 #include <set>
 
+#include "control/objects.h"
 #include "control/plan.h"
+#include "control/workload/attachments.h"
 #include "server/docker/support.h"
 
 namespace fulcrum::server::docker {
@@ -50,6 +52,22 @@ std::string network_mode(const api::WorkloadSpec& spec) {
   return names.empty() ? spec.network : docker_network_name(names.front());
 }
 
+namespace {
+
+/// On user-defined networks: the container's name, the aliases that it was given, its short ID, its host name.
+std::vector<std::string> dns_names(const api::Workload& container, const std::vector<std::string>& aliases) {
+  std::vector<std::string> names{container.spec.name};
+  const auto add = [&](const std::string& name) {
+    if (!name.empty() && std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
+  };
+  for (const auto& alias : aliases) add(alias);
+  add(control::short_id(container.metadata.uid));
+  add(control::host_name(container));
+  return names;
+}
+
+}  // namespace
+
 std::map<std::string, EndpointSettings> container_endpoints(const api::Workload& container, const NetworkIds& ids) {
   std::map<std::string, EndpointSettings> endpoints;
   if (container.spec.network == "none" || container.spec.network == "host") endpoints[container.spec.network];
@@ -72,9 +90,16 @@ std::map<std::string, EndpointSettings> container_endpoints(const api::Workload&
     endpoint.global_ipv6_address = have.ip6;
     endpoint.global_ipv6_prefix_len = have.prefix6;
   }
+  for (const auto& wish : container.spec.networks) {
+    auto& endpoint = endpoints[docker_network_name(wish.name)];
+    if (!wish.ip.empty() || !wish.ip6.empty())
+      endpoint.ipam_config = api::docker::EndpointIpamConfig{.ipv4_address = wish.ip, .ipv6_address = wish.ip6, .link_local_ips = {}};
+    if (endpoint.mac_address.empty()) endpoint.mac_address = wish.mac;
+    if (wish.name != control::kDefaultNetwork) endpoint.dns_names = dns_names(container, wish.aliases);
+  }
   for (auto& [name, endpoint] : endpoints) {  // the published description knows no null here
     endpoint.links.emplace();
-    endpoint.dns_names.emplace();
+    if (!endpoint.dns_names) endpoint.dns_names.emplace();
     if (!endpoint.aliases) endpoint.aliases.emplace();
   }
   return endpoints;

@@ -8,8 +8,11 @@
 #include "api/docker/container_summary.h"
 #include "api/oci/image_spec.h"
 #include "api/workload/workload.h"
+#include "base/error.h"
 
 namespace fulcrum::server::docker {
+
+struct Api;
 
 /// The workload's labels over those of its image, as Docker copies them when it makes a container.
 std::map<std::string, std::string> container_labels(const api::WorkloadSpec& spec, const oci::ImageRunConfig& image);
@@ -24,6 +27,7 @@ std::string network_mode(const api::WorkloadSpec& spec);
 
 /// Uids of networks by the engine's names.
 using NetworkIds = std::map<std::string, std::string>;
+[[nodiscard]] Result<NetworkIds> network_ids(Api& api);
 /// Every network that it is in or is to be in, by Docker's name; addresses while it runs.
 std::map<std::string, api::docker::EndpointSettings> container_endpoints(const api::Workload& container, const NetworkIds& ids);
 

@@ -29,4 +29,11 @@ Result<api::Topology> runtime_topology(const topology::Topologies& topologies, s
   return found->second;
 }
 
+std::string_view runtime_name(api::Topology topology) {
+  if (topology == api::Topology::container) return kDefaultRuntime;
+  for (const auto& [kind, name] : kPoints)
+    if (kind == topology) return name;
+  return "";  // the rest of the continuum comes with functions and fleets, never through this API
+}
+
 }  // namespace fulcrum::server::docker

@@ -19,4 +19,7 @@ std::map<std::string, api::Topology> runtimes(const topology::Topologies& topolo
 /// The topology of a name; empty means the default. Errors: invalid_argument, in Docker's words: "unknown or invalid runtime name: x".
 [[nodiscard]] Result<api::Topology> runtime_topology(const topology::Topologies& topologies, std::string_view name);
 
+/// How `inspect` calls a topology.
+std::string_view runtime_name(api::Topology topology);
+
 }  // namespace fulcrum::server::docker
