@@ -160,12 +160,16 @@ Result<> Engine::connect(const std::string& network, const std::string& referenc
   attachment.name = network;
   const auto asked = TRY(change(reference, [&](Edit& edit) -> Result<bool> {
     auto& spec = edit.workload.spec;
-    if (spec.network == "none" || spec.network == "host" || spec.network.starts_with("container:"))
+    if (spec.network == "host" || spec.network.starts_with("container:"))
       return fail(Code::failed_precondition, "workload {} has network mode {} and can join no network", spec.name, spec.network);
     const auto wanted = wanted_networks(spec);
     if (std::find(wanted.begin(), wanted.end(), network) != wanted.end())
       return fail(Code::already_exists, "workload {} is in network {} already", spec.name, network);
-    if (spec.network.empty() && spec.networks.empty()) spec.networks.push_back({.name = std::string(kDefaultNetwork)});
+    if (spec.network == "none") {  // left alone until now
+      spec.network.clear();
+    } else if (spec.network.empty() && spec.networks.empty()) {
+      spec.networks.push_back({.name = std::string(kDefaultNetwork)});
+    }
     spec.networks.push_back(attachment);
     return true;
   }));
@@ -183,14 +187,9 @@ Result<> Engine::disconnect(const std::string& network, const std::string& refer
     const auto wanted = wanted_networks(spec);
     if (std::find(wanted.begin(), wanted.end(), network) == wanted.end())
       return fail(Code::failed_precondition, "workload {} is not in network {}", spec.name, network);
-    if (wanted.size() == 1)
-      return fail(Code::unimplemented, "workload {} is in no other network than {}; apply it with network: none instead", spec.name,
-                  network);
     std::erase_if(spec.networks, [&](const auto& n) { return n.name == network; });
-    if (spec.network == network) {
-      spec.network.clear();
-      if (spec.networks.empty()) return fail(Code::internal, "no network is left");
-    }
+    if (spec.network == network) spec.network.clear();
+    if (wanted.size() == 1) spec.network = "none";  // with loopback alone, until it joins another
     return true;
   }));
   if (!is_active(asked.status.phase)) return {};

@@ -74,12 +74,12 @@ Result<network::NetworkConfig> network_config(const api::NetworkSpec& spec) {
   network::NetworkConfig config{.name = spec.name, .ipv6 = spec.ipv6, .internal = spec.internal, .labels = spec.labels};
   for (std::size_t i = 0; i < spec.subnets.size(); ++i) {
     const auto& subnet = spec.subnets[i];
-    if (!subnet.reserved.empty())
-      return fail(Code::unimplemented, "subnets[{}].reserved: single addresses cannot be kept free; narrow ipRange instead", i);
     network::SubnetConfig one{.subnet = TRY(network::Prefix::parse(subnet.subnet), "subnets[{}].subnet", i)};
     if (!subnet.gateway.empty()) one.gateway = TRY(network::IpAddress::parse(subnet.gateway), "subnets[{}].gateway", i);
     if (!subnet.ip_range.empty()) one.ip_range = TRY(network::Prefix::parse(subnet.ip_range), "subnets[{}].ipRange", i);
-    config.subnets.push_back(one);
+    for (const auto& [name, address] : subnet.reserved)
+      one.reserved[name] = TRY(network::IpAddress::parse(address), "subnets[{}].reserved.{}", i, name);
+    config.subnets.push_back(std::move(one));
   }
   for (const auto& [name, value] : spec.options) TRY(apply_option(config, name, value));
   return config;
@@ -94,6 +94,7 @@ api::NetworkSpec network_spec(const network::Network& network, const api::Networ
     api::Subnet one{.subnet = subnet.subnet.str()};
     if (subnet.gateway) one.gateway = subnet.gateway->str();
     if (subnet.ip_range) one.ip_range = subnet.ip_range->str();
+    for (const auto& [name, address] : subnet.reserved) one.reserved[name] = address.str();
     spec.subnets.push_back(std::move(one));
   }
   spec.options["mtu"] = fmt::format("{}", network.mtu);

@@ -13,13 +13,14 @@ AddressPool::AddressPool(const SubnetConfig& config)
 bool AddressPool::reserved(const IpAddress& address) const {
   const Prefix& subnet = config_.subnet;
   if (address == subnet.first() || address == config_.gateway) return true;
+  if (std::ranges::any_of(config_.reserved, [&](const auto& kept) { return kept.second == address; })) return true;
   return address.is_v4() && address == subnet.last();
 }
 
 Result<IpAddress> AddressPool::take(const std::string& owner) {
   // At most used + reserved addresses can be in the way, so this many steps decide, however large the subnet is.
   const std::uint64_t span = range_.last().minus(range_.first());
-  const std::uint64_t steps = std::min<std::uint64_t>(span, owners_.size() + 3) + 1;
+  const std::uint64_t steps = std::min<std::uint64_t>(span, owners_.size() + config_.reserved.size() + 3) + 1;
   for (std::uint64_t i = 0; i < steps; ++i) {
     const IpAddress candidate = next_;
     next_ = candidate == range_.last() ? range_.first() : candidate.plus(1);
@@ -64,6 +65,9 @@ Result<SubnetConfig> complete_subnet(const SubnetConfig& config) {
   if (out.ip_range &&
       (out.ip_range->length < subnet.length || !subnet.contains(out.ip_range->address) || out.ip_range->network() != *out.ip_range))
     return fail(Code::invalid_argument, "address range {} is no part of {}", out.ip_range->str(), subnet.str());
+  for (const auto& [name, address] : out.reserved)
+    if (!subnet.contains(address))
+      return fail(Code::invalid_argument, "reserved address {} ({}) is not in {}", name, address.str(), subnet.str());
   return out;
 }
 

@@ -39,7 +39,7 @@ class AddressPool {
 };
 
 /// Checks a subnet and fills the gateway in. Error: invalid_argument: host bits set, too small for a gateway and one member, multicast or
-/// loopback, gateway or ip_range outside, gateway on the network or broadcast address.
+/// loopback, gateway, ip_range or a reserved address outside, gateway on the network or broadcast address.
 [[nodiscard]] Result<SubnetConfig> complete_subnet(const SubnetConfig& config);
 
 /// The first piece of the pools with this length that overlaps nothing in `taken`. Error: resource_exhausted.

@@ -28,6 +28,19 @@ TEST(AddressPool, NeverHandsOutNetworkGatewayOrBroadcast) {
     EXPECT_THAT(p.take(ip(reserved), "w"), ErrorIs(Code::invalid_argument, "reserved"));
 }
 
+TEST(AddressPool, NeverHandsOutReservedAddresses) {
+  SubnetConfig config{net("10.0.0.0/29"), {}, {}};
+  config.reserved = {{"printer", ip("10.0.0.3")}, {"scanner", ip("10.0.0.6")}};
+  AddressPool p(complete_subnet(config).value());
+  std::set<IpAddress> seen;
+  for (int i = 0; i < 3; ++i) seen.insert(p.take("w").value());
+  EXPECT_EQ(seen, (std::set{ip("10.0.0.2"), ip("10.0.0.4"), ip("10.0.0.5")}));
+  EXPECT_THAT(p.take("w"), ErrorIs(Code::resource_exhausted));
+  EXPECT_THAT(p.take(ip("10.0.0.3"), "w"), ErrorIs(Code::invalid_argument, "reserved"));
+  config.reserved = {{"printer", ip("10.0.1.3")}};
+  EXPECT_THAT(complete_subnet(config), ErrorIs(Code::invalid_argument, "printer"));
+}
+
 TEST(AddressPool, GoesInACircleSoThatAnAddressRests) {
   auto p = pool("10.0.0.0/24");
   const auto first = p.take("a").value();

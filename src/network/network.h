@@ -40,8 +40,9 @@ struct Mode {
 /// One subnet of a network. At most one for each family.
 struct SubnetConfig {
   Prefix subnet;
-  std::optional<IpAddress> gateway;  ///< unset: the first address
-  std::optional<Prefix> ip_range;    ///< automatic addresses come from here; unset: the whole subnet
+  std::optional<IpAddress> gateway;                ///< unset: the first address
+  std::optional<Prefix> ip_range;                  ///< automatic addresses come from here; unset: the whole subnet
+  std::map<std::string, IpAddress> reserved = {};  ///< by name: addresses of other devices, never handed out
 
   friend bool operator==(const SubnetConfig&, const SubnetConfig&) = default;
 };

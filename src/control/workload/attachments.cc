@@ -8,6 +8,7 @@
 #include "base/sys.h"
 #include "base/words.h"
 #include "control/plan.h"
+#include "image/digest.h"
 #include "network/files.h"
 
 namespace fulcrum::control {
@@ -88,6 +89,11 @@ api::EndpointStatus endpoint_status(const network::Endpoint& endpoint) {
   return status;
 }
 
+api::Event network_event(const Parts& parts, std::string action, const api::EndpointStatus& place, const api::Workload& workload) {
+  return parts.objects.event("network", std::move(action), place.network_id, place.network,
+                             {{"type", "bridge"}, {"workload", workload.spec.name}, {"workloadId", workload.metadata.uid}});
+}
+
 void add_ports(std::vector<api::PortMapping>& ports, const network::Endpoint& endpoint) {
   for (const auto& port : endpoint.ports)
     ports.push_back({.host_ip = port.host_ip ? port.host_ip->str() : std::string(),
@@ -127,22 +133,35 @@ Result<std::vector<network::Endpoint>> reserve_endpoints(const Parts& parts, con
   return endpoints;
 }
 
-void store_endpoints(Edit& edit, const std::vector<network::Endpoint>& endpoints) {
-  auto& status = edit.workload.status;
-  status.networks.clear();
-  status.ports.clear();
-  for (const auto& endpoint : endpoints) {
-    status.networks.push_back(endpoint_status(endpoint));
-    add_ports(status.ports, endpoint);
-    edit.operations.push_back(store::Put{endpoint_key(edit.workload.metadata.uid, endpoint.network), endpoint_to_json(endpoint)});
-  }
+std::string endpoint_id(const std::string& workload_uid, const std::string& network_uid) {
+  return std::string(image::digest_hex(image::digest_of(workload_uid + " in " + network_uid)));
 }
 
-void forget_endpoints(Edit& edit, const std::string& network) {
+Result<> store_endpoints(const Parts& parts, Edit& edit, const std::vector<network::Endpoint>& endpoints) {
+  auto& status = edit.workload.status;
+  const auto& uid = edit.workload.metadata.uid;
+  const auto before = std::exchange(status.networks, {});
+  status.ports.clear();
+  for (const auto& endpoint : endpoints) {
+    auto place = endpoint_status(endpoint);
+    if (const auto network = TRY(parts.objects.get<api::Network>(std::string(kNetworks) + endpoint.network)))
+      place.network_id = network->object.metadata.uid;
+    place.endpoint_id = endpoint_id(uid, place.network_id);
+    if (std::ranges::none_of(before, [&](const auto& have) { return have.network == endpoint.network; }))
+      edit.events.push_back(network_event(parts, "connect", place, edit.workload));
+    status.networks.push_back(std::move(place));
+    add_ports(status.ports, endpoint);
+    edit.operations.push_back(store::Put{endpoint_key(uid, endpoint.network), endpoint_to_json(endpoint)});
+  }
+  return {};
+}
+
+void forget_endpoints(const Parts& parts, Edit& edit, const std::string& network) {
   auto& status = edit.workload.status;
   std::erase_if(status.networks, [&](const api::EndpointStatus& endpoint) {
     if (!network.empty() && endpoint.network != network) return false;
     edit.operations.push_back(store::Remove{endpoint_key(edit.workload.metadata.uid, endpoint.network)});
+    edit.events.push_back(network_event(parts, "disconnect", endpoint, edit.workload));
     return true;
   });
   if (status.networks.empty()) status.ports.clear();

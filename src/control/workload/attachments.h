@@ -1,6 +1,7 @@
 // A workload's places in networks: reserved, stored, plugged, given back.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -16,19 +17,23 @@ namespace fulcrum::control {
 /// Errors: not_found; failed_precondition while workloads use it.
 [[nodiscard]] Result<> remove_network(const Parts& parts, const std::string& name);
 [[nodiscard]] Result<std::vector<std::string>> network_users(const Parts& parts, const std::string& name);
+/// Removes the networks that nobody uses and that `chosen` wants gone; the default network stays. Returns their names.
+[[nodiscard]] Result<std::vector<std::string>> prune_networks(const Parts& parts, const std::function<bool(const api::Network&)>& chosen);
 
 /// Reserves a place in every network that the spec names and that the workload has none in yet. Nothing is stored. On an error what this
 /// call reserved is given back.
 [[nodiscard]] Result<std::vector<network::Endpoint>> reserve_endpoints(const Parts& parts, const api::Workload& workload,
                                                                        const oci::ImageConfig& image);
-/// Puts endpoints into the status and into the transaction.
-void store_endpoints(Edit& edit, const std::vector<network::Endpoint>& endpoints);
+/// The ID of a workload's place in a network, 64 hex digits: the same as long as both exist.
+std::string endpoint_id(const std::string& workload_uid, const std::string& network_uid);
+/// Puts endpoints into the status and into the transaction, with an event for each network that was not joined before.
+[[nodiscard]] Result<> store_endpoints(const Parts& parts, Edit& edit, const std::vector<network::Endpoint>& endpoints);
 /// Plugs endpoints into a network namespace.
 [[nodiscard]] Result<> plug_endpoints(const Parts& parts, const std::vector<network::Endpoint>& endpoints, int netns);
 /// Leaves one network, or (empty name) all, in the kernel; then forget_endpoints() in the store.
 [[nodiscard]] Result<> detach(const Parts& parts, const std::string& uid, const std::string& network);
-/// Takes endpoints out of the status and the store; an empty name: all.
-void forget_endpoints(Edit& edit, const std::string& network);
+/// Takes endpoints out of the status and the store, with an event for each; an empty name: all.
+void forget_endpoints(const Parts& parts, Edit& edit, const std::string& network);
 
 /// Host name, /etc/hosts and /etc/resolv.conf of the plan.
 [[nodiscard]] Result<> fill_names(const Parts& parts, const api::Workload& workload, sandbox::Plan& plan);

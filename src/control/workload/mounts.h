@@ -1,6 +1,10 @@
 // Volumes, binds, tmpfs, secrets and configs: from names in a spec to what the sandbox mounts.
 #pragma once
 
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <string>
 #include <vector>
 
 #include "control/workload/parts.h"
@@ -10,6 +14,12 @@ namespace fulcrum::control {
 
 /// On anonymous volumes: the uid of the workload that they were made for.
 inline constexpr std::string_view kAnonymousLabel = "fulcrum.anonymous";
+
+/// A workload as its volumes know it.
+struct VolumeUser {
+  std::string uid, name;
+};
+using VolumeUsers = std::map<std::string, std::vector<VolumeUser>, std::less<>>;
 
 /// Decides which volume stands at which target, anonymous ones included (those of the image too), and makes the volumes that are missing.
 /// What was decided before (`workload.status.mounts`) stays. Returns the mounts to be shown and kept in the status; nothing is shown
@@ -28,7 +38,13 @@ inline constexpr std::string_view kAnonymousLabel = "fulcrum.anonymous";
 [[nodiscard]] Result<api::Volume> ensure_volume(const Parts& parts, const api::VolumeSpec& spec, bool anonymous, bool exclusive);
 /// Removes a volume. Errors: not_found; failed_precondition when a workload uses it (names it).
 [[nodiscard]] Result<> remove_volume(const Parts& parts, const std::string& name);
-/// Names of the workloads that use the volume.
-[[nodiscard]] Result<std::vector<std::string>> volume_users(const Parts& parts, const std::string& name);
+/// The volumes that are in use, each with the workloads that use it.
+[[nodiscard]] Result<VolumeUsers> volume_users(const Parts& parts);
+struct PrunedVolumes {
+  std::vector<std::string> names;
+  std::uint64_t bytes = 0;
+};
+/// Removes the volumes that nobody uses and that `chosen` wants gone.
+[[nodiscard]] Result<PrunedVolumes> prune_volumes(const Parts& parts, const std::function<bool(const api::Volume&)>& chosen);
 
 }  // namespace fulcrum::control

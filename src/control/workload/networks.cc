@@ -71,4 +71,17 @@ Result<> remove_network(const Parts& parts, const std::string& name) {
   return {};
 }
 
+Result<std::vector<std::string>> prune_networks(const Parts& parts, const std::function<bool(const api::Network&)>& chosen) {
+  std::vector<std::string> removed;
+  for (const auto& network : TRY(parts.objects.list<api::Network>(kNetworks)).items) {
+    if (network.spec.name == kDefaultNetwork || !chosen(network)) continue;
+    const auto gone = remove_network(parts, network.spec.name);
+    if (!gone && (gone.error().code == Code::failed_precondition || gone.error().code == Code::not_found))
+      continue;  // in use; gone already
+    TRY(gone);
+    removed.push_back(network.spec.name);
+  }
+  return removed;
+}
+
 }  // namespace fulcrum::control

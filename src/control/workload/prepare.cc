@@ -56,7 +56,7 @@ Result<> WorkloadReconciler::rebuild(const Workload& workload) {
   return edit(workload, [&](Edit& edit) -> Result<> {
     auto& w = edit.workload;
     TRY(advance(w, Trigger::rebuild));
-    forget_endpoints(edit, "");
+    forget_endpoints(parts_, edit, "");
     w.status.rebuilds = w.intent.rebuilds;
     w.status.stops = w.intent.stops;
     w.status.image_id.clear();
@@ -98,7 +98,7 @@ Result<> WorkloadReconciler::remove(const Workload& workload) {
     }
   }
   TRY(parts_.objects.edit(uid, [&](Edit& edit) -> Result<bool> {
-    forget_endpoints(edit, "");
+    forget_endpoints(parts_, edit, "");
     edit.remove = true;
     for (const auto& name : volumes) {  // marked in the same transaction: after a crash the collector goes on
       auto volume = TRY(parts_.objects.get<api::Volume>(std::string(kVolumes) + name));

@@ -33,8 +33,7 @@ Result<> WorkloadReconciler::begin(const Workload& workload, bool by_policy) {
     w.status.reason.clear();
     w.status.message.clear();
     w.status.mounts = mounts;
-    store_endpoints(edit, endpoints);
-    return {};
+    return store_endpoints(parts_, edit, endpoints);
   });
 }
 
@@ -110,8 +109,7 @@ Result<> WorkloadReconciler::sync_networks(const Workload& workload) {
     if (std::find(wanted.begin(), wanted.end(), have.network) != wanted.end()) continue;
     TRY(detach(parts_, workload.metadata.uid, have.network));
     TRY(edit(workload, [&](Edit& edit) -> Result<> {
-      forget_endpoints(edit, have.network);
-      edit.events.push_back(parts_.objects.event("network", "disconnect", have.network, have.network, {{"workload", workload.spec.name}}));
+      forget_endpoints(parts_, edit, have.network);
       return {};
     }));
   }
@@ -126,19 +124,13 @@ Result<> WorkloadReconciler::sync_networks(const Workload& workload) {
   // Plugged first, so that who sees the record can use the network; after a crash in between, reconcile removes the link and we begin anew.
   const auto netns = TRY(sandbox(workload).network_namespace(WorkloadId(workload.metadata.uid)));
   TRY(plug_endpoints(parts_, added, netns.get()));
-  return edit(workload, [&](Edit& edit) -> Result<> {
-    for (const auto& endpoint : added)
-      edit.events.push_back(
-          parts_.objects.event("network", "connect", endpoint.network, endpoint.network, {{"workload", workload.spec.name}}));
-    store_endpoints(edit, endpoints);
-    return {};
-  });
+  return edit(workload, [&](Edit& edit) { return store_endpoints(parts_, edit, endpoints); });
 }
 
 Result<> WorkloadReconciler::release_network(const Workload& workload) {
   TRY(detach(parts_, workload.metadata.uid, ""));
   return edit(workload, [&](Edit& edit) -> Result<> {
-    forget_endpoints(edit, "");
+    forget_endpoints(parts_, edit, "");
     return {};
   });
 }

@@ -1,5 +1,5 @@
 // The records of volumes: made on first need, never removed under a workload.
-#include <algorithm>
+#include <set>
 
 #include "api/workload/codec.h"
 #include "control/workload/mounts.h"
@@ -35,14 +35,15 @@ Result<api::Volume> ensure_volume(const Parts& parts, const api::VolumeSpec& spe
   return std::move(stored->object);
 }
 
-Result<std::vector<std::string>> volume_users(const Parts& parts, const std::string& name) {
-  std::vector<std::string> users;
+Result<VolumeUsers> volume_users(const Parts& parts) {
+  VolumeUsers users;
   for (const auto& workload : TRY(parts.objects.workloads()).items) {
-    const bool declared = std::any_of(workload.spec.volumes.begin(), workload.spec.volumes.end(),
-                                      [&](const auto& m) { return m.type == "volume" && m.source == name; });
-    const bool decided =
-        std::any_of(workload.status.mounts.begin(), workload.status.mounts.end(), [&](const auto& m) { return m.name == name; });
-    if (declared || decided) users.push_back(workload.spec.name);
+    std::set<std::string> names;
+    for (const auto& declared : workload.spec.volumes)
+      if (declared.type == "volume" && !declared.source.empty()) names.insert(declared.source);
+    for (const auto& decided : workload.status.mounts)
+      if (!decided.name.empty()) names.insert(decided.name);
+    for (const auto& name : names) users[name].push_back({.uid = workload.metadata.uid, .name = workload.spec.name});
   }
   return users;
 }
@@ -58,17 +59,32 @@ Result<> remove_volume(const Parts& parts, const std::string& name) {
     stored->object.metadata.deleting = parts.clock().now();
     revision = TRY(parts.objects.store().update(key, api::to_json(stored->object), revision));
   }
-  const auto users = TRY(volume_users(parts, name));
-  if (!users.empty()) {
+  const auto users = TRY(volume_users(parts));
+  if (const auto found = users.find(name); found != users.end()) {
     stored->object.metadata.deleting.reset();
     TRY(parts.objects.store().update(key, api::to_json(stored->object), revision));
-    return fail(Code::failed_precondition, "volume {} is in use by workload {}", name, users.front());
+    return fail(Code::failed_precondition, "volume {} is in use by workload {}", name, found->second.front().name);
   }
   TRY(parts.volumes.remove(name));
   store::Transaction transaction{.compares = {{key, revision}}, .operations = {store::Remove{key}}};
   parts.objects.append(transaction, {parts.objects.event("volume", "destroy", name, name, {{"driver", "local"}})});
   TRY(parts.objects.store().commit(transaction));
   return {};
+}
+
+Result<PrunedVolumes> prune_volumes(const Parts& parts, const std::function<bool(const api::Volume&)>& chosen) {
+  PrunedVolumes pruned;
+  for (const auto& volume : TRY(parts.objects.list<api::Volume>(kVolumes)).items) {
+    if (volume.metadata.deleting || !chosen(volume)) continue;
+    const auto size = parts.volumes.disk_usage(volume.spec.name).value_or(0);
+    const auto removed = remove_volume(parts, volume.spec.name);
+    if (!removed && (removed.error().code == Code::failed_precondition || removed.error().code == Code::not_found))
+      continue;  // in use; gone
+    TRY(removed);
+    pruned.names.push_back(volume.spec.name);
+    pruned.bytes += size;
+  }
+  return pruned;
 }
 
 }  // namespace fulcrum::control

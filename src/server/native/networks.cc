@@ -43,14 +43,10 @@ Result<> remove(Api& api, Request& request, ResponseWriter& response) {
 Result<> prune(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"label"}));
   const auto labels = request.query().all("label");
+  const auto chosen = [&](const api::Network& network) { return labels_match(network.spec.labels, labels); };
   std::string names;
-  for (const auto& network : TRY(api.engine.objects().list<api::Network>(control::kNetworks)).items) {
-    if (network.spec.name == control::kDefaultNetwork || !labels_match(network.spec.labels, labels)) continue;
-    const auto removed = control::remove_network(api.engine.parts(), network.spec.name);
-    if (!removed && removed.error().code == Code::failed_precondition) continue;  // in use
-    TRY(removed);
-    names += (names.empty() ? "" : ",") + http::json_quote(network.spec.name);
-  }
+  for (const auto& name : TRY(control::prune_networks(api.engine.parts(), chosen)))
+    names += (names.empty() ? "" : ",") + http::json_quote(name);
   return response.send_json(200, fmt::format("{{\"deleted\":[{}]}}", names));
 }
 

@@ -86,12 +86,10 @@ Result<> prune(Api& api, Request& request, ResponseWriter& response) {
     const auto removed = api.engine.remove(w.metadata.uid, false, volumes, call);
     if (removed) workloads.emplace_back(w.spec.name);
   }
-  for (const auto& n : TRY(api.engine.objects().list<api::Network>(control::kNetworks)).items)
-    if (n.spec.name != control::kDefaultNetwork && control::remove_network(api.engine.parts(), n.spec.name))
-      networks.emplace_back(n.spec.name);
+  for (const auto& name : TRY(control::prune_networks(api.engine.parts(), [](const auto&) { return true; }))) networks.emplace_back(name);
   if (volumes)
-    for (const auto& v : TRY(api.engine.objects().list<api::Volume>(control::kVolumes)).items)
-      if (v.anonymous && control::remove_volume(api.engine.parts(), v.spec.name)) dropped_volumes.emplace_back(v.spec.name);
+    for (const auto& name : TRY(control::prune_volumes(api.engine.parts(), [](const auto& volume) { return volume.anonymous; })).names)
+      dropped_volumes.emplace_back(name);
   const auto images = TRY(api.images.prune(all));
   json::array deleted;
   for (const auto& id : images.deleted) deleted.emplace_back(id.str());

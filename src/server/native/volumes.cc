@@ -47,18 +47,11 @@ Result<> prune(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"all", "label"}));
   const bool all = TRY(request.query().boolean("all", false));
   const auto labels = request.query().all("label");
+  const auto chosen = [&](const api::Volume& volume) { return (all || volume.anonymous) && labels_match(volume.spec.labels, labels); };
+  const auto pruned = TRY(control::prune_volumes(api.engine.parts(), chosen));
   std::string names;
-  std::uint64_t bytes = 0;
-  for (const auto& volume : TRY(api.engine.objects().list<api::Volume>(control::kVolumes)).items) {
-    if ((!all && !volume.anonymous) || !labels_match(volume.spec.labels, labels)) continue;
-    const auto size = api.engine.parts().volumes.disk_usage(volume.spec.name).value_or(0);
-    const auto removed = control::remove_volume(api.engine.parts(), volume.spec.name);
-    if (!removed && removed.error().code == Code::failed_precondition) continue;  // in use
-    TRY(removed);
-    names += (names.empty() ? "" : ",") + http::json_quote(volume.spec.name);
-    bytes += size;
-  }
-  return response.send_json(200, fmt::format("{{\"deleted\":[{}],\"bytes\":{}}}", names, bytes));
+  for (const auto& name : pruned.names) names += (names.empty() ? "" : ",") + http::json_quote(name);
+  return response.send_json(200, fmt::format("{{\"deleted\":[{}],\"bytes\":{}}}", names, pruned.bytes));
 }
 
 }  // namespace
