@@ -43,9 +43,11 @@ Result<unsigned> word_to_mtu(const std::string& word) {
   return static_cast<unsigned>(std::stoul(word));
 }
 
+constexpr const char* kLongMtu = "com.docker.network.driver.mtu";
+
 Result<> apply_option(network::NetworkConfig& config, const std::string& name, const std::string& value) {
   // The long words are those that Docker's bridge driver knows.
-  if (name == "mtu" || name == "com.docker.network.driver.mtu") {
+  if (name == "mtu" || name == kLongMtu) {
     config.mtu = TRY(word_to_mtu(value));
   } else if (name == "icc" || name == "com.docker.network.bridge.enable_icc") {
     config.inter_container = TRY(word_to_bool(name, value));
@@ -97,8 +99,8 @@ api::NetworkSpec network_spec(const network::Network& network, const api::Networ
     for (const auto& [name, address] : subnet.reserved) one.reserved[name] = address.str();
     spec.subnets.push_back(std::move(one));
   }
-  spec.options["mtu"] = fmt::format("{}", network.mtu);
-  spec.options.erase("com.docker.network.driver.mtu");
+  auto& mtu = spec.options[spec.options.contains(kLongMtu) ? kLongMtu : "mtu"];
+  mtu = fmt::format("{}", network.mtu);
   return spec;
 }
 

@@ -75,10 +75,10 @@ Result<oci::Mount> user_mount(const SpecInput& input, const ResolvedMount& given
   oci::Mount mount{.destination = given.target, .type = given.type, .source = given.source};
   if (given.type == "tmpfs") {
     mount.source = "tmpfs";
-    mount.options = {"nosuid", "nodev", "noexec"};
+    mount.options = {"nosuid", "nodev", "noexec", "mode=1777"};  // what is said later counts
     mount.options.insert(mount.options.end(), given.options.begin(), given.options.end());
     if (given.size) mount.options.push_back(fmt::format("size={}", *given.size));
-    mount.options.push_back(fmt::format("mode={:o}", given.mode.value_or(01777)));
+    if (given.mode) mount.options.push_back(fmt::format("mode={:o}", *given.mode));
     if (given.read_only) mount.options.emplace_back("ro");
     return mount;
   }

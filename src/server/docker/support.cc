@@ -7,6 +7,7 @@
 #include <cctype>
 #include <charconv>
 
+#include "base/pattern.h"
 #include "control/plan.h"
 
 namespace fulcrum::server::docker {
@@ -62,6 +63,15 @@ Filters Filters::without(std::string_view key) const {
   Filters others = *this;
   if (const auto it = others.values_.find(key); it != others.values_.end()) others.values_.erase(it);
   return others;
+}
+
+bool Filters::matches(std::string_view key, std::string_view text) const {
+  const auto& values = get(key);
+  return values.empty() || std::any_of(values.begin(), values.end(), [&](const std::string& value) {
+           if (value == text) return true;
+           const auto pattern = Pattern::parse(value);
+           return pattern && pattern->found_in(text);
+         });
 }
 
 Result<std::optional<bool>> Filters::boolean(std::string_view key) const {

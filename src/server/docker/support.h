@@ -28,6 +28,8 @@ class Filters {
   bool accepts(std::string_view key, std::string_view value) const;
   /// The same but for one key.
   Filters without(std::string_view key) const;
+  /// True when the key is absent, or one of its values, as a regular expression, is found in `text` (or equals it).
+  bool matches(std::string_view key, std::string_view text) const;
   /// A boolean key: true/1 or false/0; nothing when it is absent. Errors: invalid_argument.
   [[nodiscard]] Result<std::optional<bool>> boolean(std::string_view key) const;
   /// True when `labels` has all of the "key" and "key=value" under `label`, and none of those under `label!`.
@@ -46,6 +48,10 @@ bool flag(const http::Query& query, std::string_view name);
 /// The workload that a client calls a container: by name (also with a leading slash), ID or unique prefix. Errors: not_found
 /// "No such container: x".
 [[nodiscard]] Result<api::Workload> find_container(Api& api, std::string_view reference);
+
+/// The network that a client names: by Docker's name, ID or unique prefix of the ID; bridge, host and none are always there. The spec
+/// has the engine's name. Errors: not_found "network x not found", invalid_argument (ambiguous).
+[[nodiscard]] Result<api::Network> find_network(Api& api, std::string_view reference);
 
 /// A network's name as Docker's clients know it: the engine's default network is their "bridge".
 std::string docker_network_name(std::string_view engine_name);
