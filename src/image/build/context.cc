@@ -11,6 +11,7 @@
 #include "base/sys.h"
 #include "image/build/go_text.h"
 #include "image/build/ignore.h"
+#include "image/build/rooted.h"
 #include "image/tar_reader.h"
 #include "image/tree_writer.h"
 
@@ -55,20 +56,6 @@ Result<std::pair<std::string, UniqueFd>> make_folder(const std::string& parent) 
     return std::unexpected(root.error());
   }
   return std::pair(path, std::move(*root));
-}
-
-/// The file at a name within the context, links followed within it; nothing when there is none.
-Result<std::optional<UniqueFd>> open_regular(int root, const std::string& name) {
-  auto file = sys::open_in_root(root, name, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!file) {
-    const auto error = file.error().sys_errno;
-    if (error == ENOENT || error == ENOTDIR) return std::nullopt;
-    return std::unexpected(file.error());
-  }
-  struct stat st{};
-  if (::fstat(file->get(), &st) != 0) return fail_errno(errno, "stat {}", name);
-  if (!S_ISREG(st.st_mode)) return fail(Code::invalid_argument, "{} is not a regular file", shown(name));
-  return std::move(*file);
 }
 
 Result<> remove_in(int root, const std::string& name) {

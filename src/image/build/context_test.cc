@@ -43,10 +43,12 @@ TEST_F(ContextTest, TheDockerfileIsTakenOut) {
 TEST_F(ContextTest, OddContexts) {
   auto lower = unpack(make_tar({{.name = "dockerfile", .data = "FROM y"},
                                 {.name = "empty", .data = ""},
+                                {.name = "pipe", .type = '6'},
                                 {.name = "up", .type = '2', .link = "../../../etc/passwd"}}));
   ASSERT_TRUE(lower);
   EXPECT_THAT(lower->take_dockerfile(""), IsOkAndHolds("FROM y"));
   EXPECT_THAT(lower->take_dockerfile("empty"), ErrorIs(Code::invalid_argument, "the Dockerfile (empty) cannot be empty"));
+  EXPECT_THAT(lower->take_dockerfile("pipe"), ErrorIs(Code::invalid_argument, "not a regular file"));
   EXPECT_THAT(lower->take_dockerfile("up"), ErrorIs(Code::invalid_argument, "Cannot locate"));
   EXPECT_THAT(unpack(make_tar({{.name = "../x", .data = "1"}})), ErrorIs(Code::invalid_argument, "leads out"));
   EXPECT_THAT(unpack(make_tar({{.name = "a/.wh.x", .data = "1"}})), ErrorIs(Code::invalid_argument, ".wh."));

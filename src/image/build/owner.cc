@@ -1,12 +1,11 @@
 // --chown and --chmod.
-#include <fcntl.h>
-
 #include <charconv>
 
 #include "base/sys.h"
 #include "base/words.h"
 #include "image/build/copy_plan.h"
 #include "image/build/go_text.h"
+#include "image/build/rooted.h"
 
 namespace fulcrum::image::build {
 
@@ -22,9 +21,8 @@ std::optional<std::uint32_t> number(std::string_view text) {
 /// The number that a line `name:x:number:…` of a file gives.
 Result<std::optional<std::uint32_t>> named(int root, const std::string& file, std::string_view name) {
   constexpr std::size_t kMaxFile = 4 << 20;
-  const auto opened = sys::open_in_root(root, file, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  if (!opened)
-    return opened.error().code == Code::not_found ? Result<std::optional<std::uint32_t>>(std::nullopt) : std::unexpected(opened.error());
+  const auto opened = TRY(open_regular(root, file));
+  if (!opened) return std::nullopt;
   for (const auto& line : split(TRY(sys::read_all(opened->get(), kMaxFile)), '\n')) {
     const auto fields = split(line, ':');
     if (fields.size() > 2 && fields[0] == name) return number(fields[2]);

@@ -24,7 +24,7 @@ struct PlannedStage {
   std::size_t index = 0;  ///< in Dockerfile::stages
   Origin base;
   std::string platform;                 ///< expanded; empty: the request's
-  std::vector<Origin> copies;           ///< of `COPY --from` and `RUN --mount=from`, in order of appearance, without repeats
+  std::vector<Origin> copies;           ///< of `COPY --from`, in order of appearance, without repeats
   std::vector<std::size_t> depends_on;  ///< stages, ascending
 };
 
@@ -43,6 +43,7 @@ struct Plan {
   const PlannedStage* find(std::size_t index) const;
 };
 
+/// What an image's ONBUILD triggers copy from is not known here: a stage that only they name is left out when `only_needed`.
 /// Resolves names and numbers (a stage can only use stages before it, so there are no cycles; its own number or a later one is an error).
 /// Declares the file's global arguments in `args`. Errors: invalid_argument in docker's words: "target stage \"x\" could not be found",
 /// "x stage name already used", "invalid from flag value 3: index out of bounds", "base name (${X}) should not be blank".

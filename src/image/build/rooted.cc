@@ -75,6 +75,13 @@ Result<std::optional<TreeNode>> look_in(int root, const std::string& path) {
   return node;
 }
 
+Result<std::optional<UniqueFd>> open_regular(int root, const std::string& name) {
+  const auto node = TRY(look_in(root, TRY(resolve_in(root, name))));
+  if (!node) return std::nullopt;
+  if (!S_ISREG(node->st.st_mode)) return fail(Code::invalid_argument, "{} is not a regular file", shown(name));
+  return TRY(node->open());
+}
+
 std::pair<std::string, std::string> split_path(const std::string& path) {
   const auto slash = path.rfind('/');
   if (slash == std::string::npos) return {"", path};

@@ -18,6 +18,10 @@ namespace fulcrum::image::build {
 /// The file at a path that has no links in it (resolve_in); nothing when there is none. "" is the root.
 [[nodiscard]] Result<std::optional<TreeNode>> look_in(int root, const std::string& path);
 
+/// Opens a regular file for reading, links followed within `root`; nothing when there is none. What is no regular file is not even opened.
+/// Errors: invalid_argument.
+[[nodiscard]] Result<std::optional<UniqueFd>> open_regular(int root, const std::string& name);
+
 /// The part before the last slash, and the part after it.
 std::pair<std::string, std::string> split_path(const std::string& path);
 
