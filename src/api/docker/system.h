@@ -133,7 +133,7 @@ struct SystemInfo {
   Commit containerd_commit, runc_commit, init_commit;
   std::vector<std::string> security_options;
   std::vector<AddressPool> default_address_pools;
-  std::vector<std::string> cdi_spec_dirs;
+  std::optional<std::vector<std::string>> cdi_spec_dirs;  ///< since 1.44
   std::vector<std::string> warnings;
 };
 

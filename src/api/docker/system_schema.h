@@ -174,7 +174,7 @@ struct Schema<api::docker::SystemInfo> {
                  always("InitCommit", &T::init_commit, "The engine's own init."),
                  always("SecurityOptions", &T::security_options, "What confines containers."),
                  optional("DefaultAddressPools", &T::default_address_pools, "Where automatic networks are cut from."),
-                 always("CDISpecDirs", &T::cdi_spec_dirs, "None."),
+                 optional("CDISpecDirs", &T::cdi_spec_dirs, "None."),
                  always("Warnings", &T::warnings, "What is less than it could be.")};
 };
 

@@ -1,6 +1,5 @@
 // fulcrumd: puts the modules together, serves, and ends on SIGTERM or SIGINT. Workloads do not notice either.
 #include <fcntl.h>
-#include <grp.h>
 #include <malloc.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -21,6 +20,7 @@
 #include "control/engine.h"
 #include "control/image_access.h"
 #include "control/rootless_networks.h"
+#include "fulcrumd/listeners.h"
 #include "fulcrumd/machine_facts.h"
 #include "fulcrumd/options.h"
 #include "fulcrumd/rootless.h"
@@ -28,6 +28,7 @@
 #include "sandbox/namespace/namespace_sandbox.h"
 #include "server/docker/api.h"
 #include "server/native/api.h"
+#include "server/native/capabilities.h"
 #include "store/maintainer.h"
 #include "store/sqlite/sqlite_store.h"
 
@@ -55,19 +56,6 @@ Result<UniqueFd> lock_directory(const std::string& directory) {
     return fail_errno(errno, "lock {}", directory);
   }
   return file;
-}
-
-Result<UniqueFd> listen(const Options& options) {
-  if (const auto slash = options.socket.rfind('/'); slash != std::string::npos && slash > 0)
-    TRY(sys::make_directories(options.socket.substr(0, slash), 0755));
-  ::unlink(options.socket.c_str());  // ours: the lock on the data folder says so
-  auto socket = TRY(sys::listen_unix(options.socket, 0600), "listen on {}", options.socket);
-  if (options.socket_group.empty()) return socket;
-  const auto* group = ::getgrnam(options.socket_group.c_str());
-  if (group == nullptr) return fail(Code::invalid_argument, "--socket-group: there is no group {}", options.socket_group);
-  if (::chown(options.socket.c_str(), 0, group->gr_gid) != 0 || ::chmod(options.socket.c_str(), 0660) != 0)
-    return fail_errno(errno, "give {} to group {}", options.socket, options.socket_group);
-  return socket;
 }
 
 std::string own_directory() {
@@ -215,18 +203,18 @@ Result<> run(const Options& options, const std::optional<os::Rootless>& rootless
   http::Router router;
   router.accept_version_prefix(true);
   server::native::add_routes(router, api);
+  server::native::add_capability_route(router, api.topologies, server::docker::operations_json());
   server::docker::add_routes(router, docker);
+  auto listeners = TRY(Listeners::open(options));
   http::Server server(std::move(router),
                       {.error_body = error_body, .on_request = [](const http::Request& request, int status) {
                          log::debug("request",
                                     {{"method", request.method()}, {"target", request.target()}, {"status", fmt::format("{}", status)}});
                        }});
   StopSource stop;
-  std::vector<http::Listener> listeners;
-  listeners.push_back({.fd = TRY(listen(options))});
   Result<> served;
   std::thread serving([&] {
-    served = server.run(std::move(listeners), stop);
+    served = server.run(listeners.take(), stop);
     stop.request_stop();
   });
   log::info("ready", {{"socket", options.socket}, {"data", options.data_dir}, {"version", FULCRUM_VERSION}});
@@ -235,7 +223,6 @@ Result<> run(const Options& options, const std::optional<os::Rootless>& rootless
   log::info("stop", {{"reason", stop.stop_requested() ? "the server ended" : "signal"}});
   stop.request_stop();
   serving.join();
-  ::unlink(options.socket.c_str());
   modules.engine->stop();
   if (rootless) TRY(leave_rootless(options, *modules.sandbox));
   return served;

@@ -50,7 +50,12 @@ void declare(CLI::App& app, Options& o) {
   app.add_option("--data-dir", o.data_dir, "Images, volumes, logs and state")->capture_default_str();
   app.add_option("--run-dir", o.run_dir, "What may vanish with a reboot")->capture_default_str();
   app.add_option("--socket", o.socket, "Unix socket of the API (default: RUN_DIR/fulcrum.sock)");
-  app.add_option("--socket-group", o.socket_group, "Group that may use the socket besides root; its members own the host");
+  app.add_option("--docker-socket", o.docker_socket, "One more unix socket of the API, e.g. /var/run/docker.sock");
+  app.add_option("--socket-group", o.socket_group, "Group that may use the sockets besides root; its members own the host");
+  app.add_option("--tls-listen", o.tls_listen, "HOST:PORT of the API for clients with a certificate of --tls-ca; there is no plain TCP");
+  app.add_option("--tls-cert", o.tls_cert, "This server's certificate (PEM)");
+  app.add_option("--tls-key", o.tls_key, "Its key (PEM)");
+  app.add_option("--tls-ca", o.tls_ca, "Who signs the clients that may call (PEM)");
   app.add_option("--cgroup-parent", o.cgroup_parent, "cgroup below which workloads get theirs")->capture_default_str();
   app.add_option("--instance", o.instance, "Distinguishes engines in one network namespace: [a-z0-9]{1,16}");
   app.add_option("--dns", o.dns, "Name server for workloads that name none (repeatable)");

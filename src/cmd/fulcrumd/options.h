@@ -12,8 +12,11 @@ namespace fulcrum::daemon {
 struct Options {
   std::string data_dir = "/var/lib/fulcrum";
   std::string run_dir = "/run/fulcrum";
-  std::string socket;        ///< default: <run_dir>/fulcrum.sock
-  std::string socket_group;  ///< may use the socket besides root; empty: nobody
+  std::string socket;                     ///< default: <run_dir>/fulcrum.sock
+  std::string docker_socket;              ///< one more unix socket, where Docker's clients look for one; empty: none
+  std::string tls_listen;                 ///< HOST:PORT for clients with a certificate; empty: no TCP at all
+  std::string tls_cert, tls_key, tls_ca;  ///< PEM files for it
+  std::string socket_group;               ///< may use the socket besides root; empty: nobody
   std::string cgroup_parent = "/fulcrum";
   std::string instance;            ///< distinguishes engines that share a network namespace
   std::vector<std::string> dns;    ///< name servers of workloads that name none

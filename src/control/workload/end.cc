@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "control/workload/reconciler.h"
+#include "control/workload/volume_events.h"
 
 namespace fulcrum::control {
 
@@ -20,6 +21,15 @@ std::string_view why_stopped(const api::Workload& w) {
   if (w.metadata.deleting) return "removed";
   if (w.intent.rebuilds > w.status.rebuilds) return "its declaration changed";
   return w.intent.starts > w.status.starts ? "restart asked for" : "stop asked for";
+}
+
+/// What the event of an end tells.
+std::map<std::string, std::string> death(const api::WorkloadStatus& status) {
+  std::map<std::string, std::string> attributes{
+      {"exitCode", fmt::format("{}", *status.exit_code)}, {"signal", fmt::format("{}", status.exit_signal)}, {"reason", status.reason}};
+  if (status.started && status.finished)
+    attributes["seconds"] = fmt::format("{}", std::chrono::duration_cast<std::chrono::seconds>(*status.finished - *status.started).count());
+  return attributes;
 }
 
 }  // namespace
@@ -79,6 +89,7 @@ Result<> WorkloadReconciler::record_exit(const Workload& workload, const sandbox
     if (status.phase == Phase::starting) {
       TRY(advance(w, Trigger::started));
       status.started = started.value_or(exit.finished);
+      edit.events = volume_events(parts_.objects, w, true);
       edit.events.push_back(parts_.objects.event(w, "start"));
     }
     TRY(advance(w, Trigger::exited));
@@ -94,8 +105,8 @@ Result<> WorkloadReconciler::record_exit(const Workload& workload, const sandbox
     status.message = exit.error;
     if (status.health.status != "none") status.health.status = "unhealthy";
     if (exit.oom_killed) edit.events.push_back(parts_.objects.event(w, "oom"));
-    edit.events.push_back(parts_.objects.event(
-        w, "die", {{"exitCode", fmt::format("{}", exit.code)}, {"signal", fmt::format("{}", exit.signal)}, {"reason", status.reason}}));
+    edit.events.push_back(parts_.objects.event(w, "die", death(status)));
+    for (auto& event : volume_events(parts_.objects, w, false)) edit.events.push_back(std::move(event));
     if (stop_asked) {
       edit.events.push_back(parts_.objects.event(w, "stop"));
       return {};

@@ -7,6 +7,7 @@
 #include "control/workload/attachments.h"
 #include "control/workload/mounts.h"
 #include "control/workload/reconciler.h"
+#include "control/workload/volume_events.h"
 
 namespace fulcrum::control {
 
@@ -85,6 +86,7 @@ Result<> WorkloadReconciler::record_started(const Workload& workload, const Obse
     w.status.started = observed.started.value_or(parts_.clock().now());
     w.status.finished.reset();
     w.status.health = {.status = probed ? "starting" : "none"};
+    edit.events = volume_events(parts_.objects, w, true);
     edit.events.push_back(parts_.objects.event(w, "start"));
     return {};
   }));

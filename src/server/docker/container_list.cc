@@ -1,4 +1,6 @@
 // Lists of containers, and the removal of all that do not run.
+#include "server/docker/container_list.h"
+
 #include <algorithm>
 
 #include "api/docker/container_summary_schema.h"
@@ -92,6 +94,11 @@ api::docker::ContainerSummary summary(const api::Workload& container, ImageView&
   return answer;
 }
 
+void add_sizes(Api& api, const api::Workload& container, ImageView& images, api::docker::ContainerSummary& answer) {
+  answer.size_rw = static_cast<std::int64_t>(written_bytes(api, container));
+  answer.size_root_fs = *answer.size_rw + images.size(container.status.image_id);
+}
+
 Result<> list(Api& api, Request& request, ResponseWriter& response) {
   const auto networks = TRY(network_ids(api));
   ImageView images(api);
@@ -111,10 +118,7 @@ Result<> list(Api& api, Request& request, ResponseWriter& response) {
     if (verdict == ContainerFilter::Verdict::skip) continue;
     auto answer = summary(container, images, networks, now);
     if (!annotated) answer.host_config.annotations.clear();
-    if (filter.with_sizes()) {
-      answer.size_rw = static_cast<std::int64_t>(written_bytes(api, container));
-      answer.size_root_fs = *answer.size_rw + images.size(container.status.image_id);
-    }
+    if (filter.with_sizes()) add_sizes(api, container, images, answer);
     json += (shown++ == 0 ? "" : ",") + schema::encode_text(answer);
   }
   return response.send_json(200, json + "]\n");
@@ -162,6 +166,21 @@ constexpr std::array kOperations{
 };
 
 }  // namespace
+
+Result<std::vector<api::docker::ContainerSummary>> container_summaries(Api& api, const ApiVersion& version) {
+  const auto networks = TRY(network_ids(api));
+  ImageView images(api);
+  auto listed = TRY(api.native.engine.objects().workloads());
+  std::sort(listed.items.begin(), listed.items.end(), [](const auto& a, const auto& b) { return a.metadata.created > b.metadata.created; });
+  const auto now = api.native.engine.objects().clock().now();
+  std::vector<api::docker::ContainerSummary> summaries;
+  for (const auto& container : listed.items) {
+    auto& answer = summaries.emplace_back(summary(container, images, networks, now));
+    if (version < kAnnotationsSince) answer.host_config.annotations.clear();
+    add_sizes(api, container, images, answer);
+  }
+  return summaries;
+}
 
 std::span<const Operation> container_list_operations() { return kOperations; }
 

@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 
+#include "server/docker/engine_operations.h"
 #include "server/docker/support.h"
 #include "version.h"
 
@@ -10,11 +11,26 @@ namespace fulcrum::server::docker {
 
 namespace {
 
-constexpr std::array kTables{
-    system_operations,         event_operations,          swarm_operations,  container_operations,      container_create_operations,
-    container_list_operations, container_verb_operations, stream_operations, exec_operations,           log_operations,
-    stats_operations,          archive_operations,        image_operations,  image_transfer_operations, build_operations,
-    network_operations,        volume_operations};
+constexpr std::array kTables{system_operations,
+                             auth_operations,
+                             disk_usage_operations,
+                             plugin_operations,
+                             event_operations,
+                             swarm_operations,
+                             container_operations,
+                             container_create_operations,
+                             container_list_operations,
+                             container_verb_operations,
+                             stream_operations,
+                             exec_operations,
+                             log_operations,
+                             stats_operations,
+                             archive_operations,
+                             image_operations,
+                             image_transfer_operations,
+                             build_operations,
+                             network_operations,
+                             volume_operations};
 
 std::string_view word(Standing standing) {
   switch (standing) {
@@ -95,6 +111,19 @@ std::string operations_json() {
                           http::json_quote(operation.method), http::json_quote(operation.path), http::json_quote(word(operation.standing)),
                           http::json_quote(operation.note));
   return json + "]";
+}
+
+std::string operations_page() {
+  std::string page =
+      "# How each operation of Docker's API is answered\n\nPrinted from the tables in `src/server/docker/`; do not edit. `GET "
+      "/v1/capabilities` says the same to programs. A note says\nwhat an operation that degrades means less, and what a refused one "
+      "answers.\n\n"
+      "| operation | standing | note |\n|---|---|---|\n";
+  for (const auto& table : kTables)
+    for (const auto& operation : table())
+      page += fmt::format("| `{} {}` | {}{} | {} |\n", operation.method, operation.path, word(operation.standing),
+                          operation.standing == Standing::refused ? fmt::format(" ({})", operation.refusal_status) : "", operation.note);
+  return page;
 }
 
 }  // namespace fulcrum::server::docker

@@ -37,8 +37,10 @@ Result<Filters> Filters::parse(const http::Query& query, std::initializer_list<s
         values.emplace_back(value.get_string());
       }
     } else if (const auto* set = given.if_object()) {
-      for (const auto& [value, on] : *set)
-        if (on.is_bool() && on.get_bool()) values.emplace_back(value);
+      for (const auto& [value, on] : *set) {
+        if (!on.is_bool()) return fail(Code::invalid_argument, "invalid filter '{}': a map's values are true", std::string_view(name));
+        if (on.get_bool()) values.emplace_back(value);
+      }
     } else {
       return fail(Code::invalid_argument, "invalid filter '{}': a list or a map of values is needed", std::string_view(name));
     }

@@ -45,12 +45,13 @@ Result<Counts> count(Api& api) {
   return counts;
 }
 
-Result<> info(Api& api, Request&, ResponseWriter& response) {
+Result<> info(Api& api, Request& request, ResponseWriter& response) {
   auto& objects = api.native.engine.objects();
   const auto id = TRY(control::engine_id(objects));
   const auto counts = TRY(count(api));
-  return response.send_json(200,
-                            schema::encode_text(system_info(api.native.facts, api.native.topologies, id, counts, objects.clock().now())));
+  auto answer = system_info(api.native.facts, api.native.topologies, id, counts, objects.clock().now());
+  if (version_of(request) >= ApiVersion{1, 44}) answer.cdi_spec_dirs.emplace();
+  return response.send_json(200, schema::encode_text(answer));
 }
 
 constexpr Operation kOperations[] = {

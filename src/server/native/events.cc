@@ -1,6 +1,7 @@
 // What happened, in the order of the store's commits.
 #include <algorithm>
 
+#include "control/event_stream.h"
 #include "server/native/support.h"
 
 namespace fulcrum::server::native {
@@ -23,23 +24,6 @@ struct Filter {
   }
 };
 
-Result<> follow_events(Api& api, Request& request, ResponseWriter& response, const Filter& filter, store::Revision revision) {
-  const auto watch = TRY(api.engine.objects().store().watch(control::kEvents, revision + 1));
-  const auto wait_deadline = [&]() -> Deadline {
-    return filter.until ? Deadline::in(*filter.until - api.engine.objects().clock().now()) : Deadline::never();
-  };
-  for (;;) {
-    const auto ready = wait_any(request.stop(), wait_deadline(), {{watch->fd(), POLLIN}, response.client_gone()});
-    if (!ready || *ready == 1) return {};
-    for (const auto& change : TRY(watch->next())) {
-      if (change.type != store::Event::Type::put) continue;  // the ring forgets its oldest
-      auto event = TRY(api::from_stored<api::Event>(change.record.value));
-      event.revision = change.record.revision;
-      if (filter(event)) TRY(response.write_line(api::to_json(event)));
-    }
-  }
-}
-
 Result<> events(Api& api, Request& request, ResponseWriter& response) {
   const auto& query = request.query();
   TRY(only(query, {"since", "until", "type", "name", "action", "follow"}));
@@ -51,13 +35,15 @@ Result<> events(Api& api, Request& request, ResponseWriter& response) {
                       .names = query.all("name"),
                       .actions = query.all("action")};
   const bool follow = TRY(query.boolean("follow", false));
-  const auto past = TRY(objects.events());
+  auto stream = TRY(control::EventStream::open(objects));
   TRY(response.begin(200, "application/x-ndjson"));
+  const auto tell = [&](const api::Event& event) -> Result<> {
+    return filter(event) ? response.write_line(api::to_json(event)) : Result<>();
+  };
   // Who only follows wants what comes; the past is told when a time was named, or when nothing is followed.
   if (!follow || filter.since)
-    for (const auto& event : past.items)
-      if (filter(event)) TRY(response.write_line(api::to_json(event)));
-  return follow ? follow_events(api, request, response, filter, past.revision) : Result<>();
+    for (const auto& event : stream.past()) TRY(tell(event));
+  return follow ? stream.follow(request.stop(), response.client_gone(), filter.until, tell) : Result<>();
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <charconv>
 
 #include "base/log.h"
+#include "base/unix_time.h"
 
 namespace fulcrum::server::native {
 
@@ -22,11 +23,10 @@ Result<> only(const http::Query& query, std::initializer_list<std::string_view> 
 Result<std::optional<Time>> time_parameter(const http::Query& query, std::string_view name, Time now) {
   const auto text = query.get(name);
   if (!text || text->empty()) return std::nullopt;
-  double seconds = 0;
-  if (const auto [end, error] = std::from_chars(text->data(), text->data() + text->size(), seconds);
-      error == std::errc() && end == text->data() + text->size()) {
-    if (seconds < 0 || seconds > 9e9) return fail(Code::invalid_argument, "query: {}: \"{}\" is no time", name, *text);
-    return Time(std::chrono::duration_cast<std::chrono::nanoseconds>(std::chrono::duration<double>(seconds)));
+  if (text->find_first_not_of("0123456789.") == std::string::npos) {
+    const auto time = parse_unix_time(*text);
+    if (!time) return fail(Code::invalid_argument, "query: {}: \"{}\" is no time", name, *text);
+    return *time;
   }
   if (const auto time = parse_time(*text)) return *time;
   if (const auto ago = parse_duration(*text)) return now - *ago;

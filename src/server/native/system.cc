@@ -19,7 +19,6 @@ Result<> version(Api& api, Request&, ResponseWriter& response) {
   return response.send_json(200,
                             json::serialize(json::object{{"version", api.facts.version}, {"commit", api.facts.commit}, {"api", "v1"}}));
 }
-Result<> capabilities(Api& api, Request&, ResponseWriter& response) { return response.send_json(200, api.topologies.capabilities_json()); }
 
 json::object features_json(const control::KernelFeatures& f) {
   return {{"overlayfs", f.overlayfs}, {"erofs", f.erofs},     {"seccomp", f.seccomp},      {"userNamespaces", f.user_namespaces},
@@ -107,7 +106,6 @@ void add_system_routes(http::Router& router, Api& api) {
   on("GET", "/v1/ping", ping);
   on("GET", "/v1/version", version);
   on("GET", "/v1/info", info);
-  on("GET", "/v1/capabilities", capabilities);
   on("POST", "/v1/prune", prune);
 }
 
