@@ -47,6 +47,14 @@ Result<> set_window_size(int terminal, std::uint32_t height, std::uint32_t width
   return {};
 }
 
+Result<> leave_line_feeds(int terminal) {
+  struct termios settings = {};
+  if (::tcgetattr(terminal, &settings) != 0) return fail_errno(errno, "get terminal settings");
+  settings.c_oflag &= ~static_cast<tcflag_t>(ONLCR);
+  if (::tcsetattr(terminal, TCSANOW, &settings) != 0) return fail_errno(errno, "set terminal settings");
+  return {};
+}
+
 Result<> set_controlling_terminal(int terminal) {
   if (::ioctl(terminal, TIOCSCTTY, 0) != 0) return fail_errno(errno, "set controlling terminal");
   return {};

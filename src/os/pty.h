@@ -21,6 +21,8 @@ struct Pty {
 [[nodiscard]] Result<Pty> open_pty(UniqueFd ptmx);
 /// Sets the window size in character cells.
 [[nodiscard]] Result<> set_window_size(int terminal, std::uint32_t height, std::uint32_t width);
+/// Output goes through without a carriage return before each line feed (ONLCR off).
+[[nodiscard]] Result<> leave_line_feeds(int terminal);
 /// Makes `terminal` the controlling terminal of a new session (setsid must have happened).
 [[nodiscard]] Result<> set_controlling_terminal(int terminal);
 

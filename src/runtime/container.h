@@ -26,6 +26,7 @@ struct CreateOptions {
   std::string config = "config.json";         ///< another file instead, relative to the bundle or absolute
   std::string console_socket;                 ///< path of the unix socket that gets the terminal's master
   std::function<Result<UniqueFd>()> console;  ///< instead of a path: asked for a connected socket when there is a terminal
+  bool plain_line_feeds = false;  ///< the terminal leaves them as the program prints them, as runc's does that is served in the foreground
   std::string pid_file;
   std::string pidfd_socket;  ///< path of a unix socket that gets the pidfd
   int preserve_fds = 0;      ///< descriptors 3 … 3+n-1 go into the container
@@ -46,6 +47,7 @@ struct StartedProcess {
 struct ExecOptions {
   std::string console_socket;
   std::function<Result<UniqueFd>()> console;
+  bool plain_line_feeds = false;
   std::string pid_file;
   std::string pidfd_socket;  ///< path of a unix socket that gets the pidfd
   int preserve_fds = 0;

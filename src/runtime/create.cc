@@ -177,6 +177,7 @@ Result<> Creation::plan() {
   common.user_namespace = user;
   common.new_keyring = !options_.no_new_keyring;
   common.id = options_.id;
+  if (spec_.linux->personality) common.personality = &*spec_.linux->personality;
   common.extra_fds = options_.preserve_fds + options_.listen_fds;
   common.listen_fds = options_.listen_fds;
   common.cgroup = entry_ ? &*entry_ : nullptr;
@@ -187,6 +188,7 @@ Result<> Creation::plan() {
   common.may_set_groups = (!new_user || ::geteuid() == 0) && os::may_set_groups();
   if (spec_.linux->seccomp) common.seccomp = TRY(load_seccomp(*spec_.linux->seccomp, seccomp_cache(options_.root)), "seccomp");
   const bool terminal = spec_.process && spec_.process->terminal;
+  common.plain_line_feeds = options_.plain_line_feeds;
   common.console_socket = TRY(console_socket_for(terminal, options_.console_socket, options_.console));
   init_.spec = &spec_;
   init_.state = &state_;

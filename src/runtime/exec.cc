@@ -86,6 +86,7 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
   plan.may_set_groups = os::may_set_groups();
   plan.new_keyring = !options.no_new_keyring;
   plan.id = state_.id;
+  if (config.linux && config.linux->personality) plan.personality = &*config.linux->personality;
   plan.extra_fds = options.preserve_fds + options.listen_fds;
   plan.listen_fds = options.listen_fds;
   if ((launch_plan.joined & CLONE_NEWNS) == 0) plan.root = TRY(sys::open(fmt::format("/proc/{}/root", state_.pid), O_PATH | O_DIRECTORY));
@@ -98,6 +99,7 @@ Result<StartedProcess> Container::exec(const oci::Process& process, const ExecOp
     entry = TRY(group.open_entry());
     plan.cgroup = &*entry;
   }
+  plan.plain_line_feeds = options.plain_line_feeds;
   plan.console_socket = TRY(console_socket_for(process.terminal, options.console_socket, options.console));
   auto pair = TRY(SyncSocket::make());
   plan.sync = std::move(pair.init);

@@ -71,6 +71,19 @@ Result<> take_root_of_user_namespace(ProcessPlan& plan) {
   return {};
 }
 
+/// Closes every descriptor from `first` on that is not kept.
+Result<> close_all_but(std::vector<int> kept, unsigned first) {
+  std::sort(kept.begin(), kept.end());
+  for (const int fd : kept) {
+    if (fd < static_cast<int>(first)) continue;
+    const auto next = static_cast<unsigned>(fd);
+    if (next > first && ::close_range(first, next - 1, 0) != 0) return fail_errno(errno, "close descriptors");
+    first = next + 1;
+  }
+  if (::close_range(first, ~0U, 0) != 0) return fail_errno(errno, "close descriptors");
+  return {};
+}
+
 }  // namespace
 
 Result<> Program::execute() const {
@@ -123,6 +136,7 @@ Result<> open_console(ProcessPlan& plan, int root, bool bind_on_dev_console) {
   auto ptmx = TRY(sys::open_in_root(root, "/dev/pts/ptmx", O_RDWR | O_NOCTTY), "open console");
   auto pty = TRY(os::open_pty(std::move(ptmx)), "open console");
   if (const auto& size = plan.process->console_size) TRY(os::set_window_size(pty.terminal.get(), size->height, size->width));
+  if (plan.plain_line_feeds) TRY(os::leave_line_feeds(pty.terminal.get()));
   if (bind_on_dev_console) TRY(bind_console(root, pty.terminal.get()));
   const int master = pty.master.get();
   TRY(sys::send_message(plan.console_socket.get(), pty.path, std::span(&master, 1)), "send console");
@@ -138,12 +152,14 @@ Result<Program> become(ProcessPlan& plan) {
   const auto& process = *plan.process;
   ::umask(0022);
   if (process.no_new_privileges && ::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return fail_errno(errno, "set no_new_privs");
+  if (plan.personality != nullptr) TRY(set_personality(*plan.personality));
   if (process.scheduler) TRY(set_scheduler(*process.scheduler));
   if (process.io_priority) TRY(set_io_priority(*process.io_priority));
   // Nothing that the runtime or its caller had open goes into the container, by accident or by /proc/self/fd (CVE-2024-21626).
   const auto first = static_cast<unsigned>(3 + plan.extra_fds);
   if (::close_range(first, ~0U, CLOSE_RANGE_CLOEXEC) != 0) return fail_errno(errno, "close descriptors");
   for (int fd = 3; fd < 3 + plan.extra_fds; ++fd) (void)::fcntl(fd, F_SETFD, 0);
+  if (!plan.kept.empty()) TRY(close_all_but(plan.kept, first));
   TRY(apply_security(process, plan.proc.get()));
   // Without no_new_privs, installing a filter needs CAP_SYS_ADMIN, which is about to go.
   if (!process.no_new_privileges) TRY(install_filter(plan));

@@ -18,8 +18,9 @@ namespace fulcrum::runtime {
 std::string hook_state(const SavedState& state, Status status, pid_t pid);
 
 /// Runs hooks one after the other, each with `state` on standard input and its own timeout. The first that fails ends the list; the error
-/// has what it printed.
-[[nodiscard]] Result<> run_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state);
+/// has what it printed. A hook without env gets `inherited`, or when that is null this process's environment, as with runc.
+[[nodiscard]] Result<> run_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state,
+                                 const std::vector<std::string>* inherited = nullptr);
 
 /// Runs all of them, whatever becomes of each: a failure is only warned of.
 void run_last_hooks(std::string_view moment, const std::vector<oci::Hook>& hooks, const std::string& state,

@@ -103,8 +103,8 @@ Result<> init(InitPlan& plan) {
   TRY(make_rootfs(plan));
   TRY(set_names(*plan.spec));
   TRY(write_sysctls(*plan.spec, common.proc.get()));
-  if (plan.spec->linux && plan.spec->linux->personality) TRY(set_personality(*plan.spec->linux->personality));
   if (plan.spec->linux && plan.spec->linux->memory_policy) TRY(set_memory_policy(*plan.spec->linux->memory_policy));
+  if (plan.fifo.valid()) common.kept = {common.sync.fd(), common.proc.get(), plan.fifo.get(), plan.report.get(), StopSource::never().fd()};
   const auto program = TRY(become(common));
   if (plan.fifo.valid()) {
     common.sync.close();
@@ -113,7 +113,7 @@ Result<> init(InitPlan& plan) {
     TRY(common.sync.wait_proceed());
   }
   if (plan.spec->hooks && !plan.spec->hooks->start_container.empty()) {
-    TRY(run_hooks("startContainer", plan.spec->hooks->start_container, hook_state(*plan.state, Status::created, ::getpid())));
+    TRY(run_hooks("startContainer", plan.spec->hooks->start_container, hook_state(*plan.state, Status::created, ::getpid()), &program.env));
   }
   return program.execute();
 }

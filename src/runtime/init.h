@@ -23,13 +23,17 @@ struct ProcessPlan {
   std::optional<SeccompProgram> seccomp;
   const CgroupEntry* cgroup = nullptr;  ///< to be entered; null: stay
   bool cloned_into_cgroup = false;
-  UniqueFd console_socket;      ///< gets the terminal's master; invalid: no terminal
-  UniqueFd proc;                ///< the host's /proc
-  UniqueFd root;                ///< exec without a mount namespace: init's root, to be changed to
-  bool user_namespace = false;  ///< in one that is not the caller's
-  bool wait_for_maps = false;   ///< the runtime says Proceed first
+  UniqueFd console_socket;        ///< gets the terminal's master; invalid: no terminal
+  bool plain_line_feeds = false;  ///< the terminal does not turn line feeds into carriage returns and line feeds
+  UniqueFd proc;                  ///< the host's /proc
+  UniqueFd root;                  ///< exec without a mount namespace: init's root, to be changed to
+  bool user_namespace = false;    ///< in one that is not the caller's
+  bool wait_for_maps = false;     ///< the runtime says Proceed first
   bool may_set_groups = true;
   bool new_keyring = true;
+  const oci::Personality* personality = nullptr;
+  std::vector<int> kept =
+      {};              ///< what a process that waits for its start holds open besides its own streams; empty: all of it, it does not wait
   std::string id;      ///< names the keyring
   int extra_fds = 0;   ///< descriptors 3 … 3+n-1 stay open
   int listen_fds = 0;  ///< the first so many of them were handed over by systemd

@@ -150,9 +150,10 @@ Result<> make_file_system(const PlannedMount& planned, const MountContext& conte
   auto flags = planned.options.flags & ~kBindOnly;
   auto data = planned.options.data;
   const bool strict = mount.type == "proc" || mount.type == "sysfs";
+  const bool was_there = sys::open_in_root(context.root, mount.destination, O_PATH).has_value();
   auto target = TRY(strict ? strict_target(context, mount.destination) : ensure_directory(context.root, mount.destination));
   if (mount.type == "tmpfs") {
-    if (!names_option(data, "mode")) {
+    if (was_there && !names_option(data, "mode")) {  // else the kernel's 1777
       struct stat st = {};
       if (::fstat(target.get(), &st) != 0) return fail_errno(errno, "stat");
       data += fmt::format("{}mode={:o}", data.empty() ? "" : ",", st.st_mode & 07777);

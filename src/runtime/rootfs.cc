@@ -7,6 +7,9 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <set>
+#include <string>
+
 #include "base/sys.h"
 #include "os/mount.h"
 #include "runtime/devices.h"
@@ -99,7 +102,9 @@ class Mask {
 
 Result<> mask_paths(const std::vector<std::string>& paths, int root) {
   Mask mask;
+  std::set<std::string> seen;  // a mask over a mask would cost a mount and hide nothing more
   for (const auto& path : paths) {
+    if (!seen.insert(clean_path(path)).second) continue;
     auto target = sys::open_in_root(root, path, O_PATH);
     if (!target && (target.error().sys_errno == ENOENT || target.error().sys_errno == ENOTDIR)) continue;
     if (!target) return std::unexpected(with_context(target.error(), "mask " + path));

@@ -7,6 +7,7 @@ import socket
 import struct
 import subprocess
 import tempfile
+import time
 
 import pytest
 
@@ -440,6 +441,58 @@ def test_what_is_being_created_does_not_exist_yet(box):
     gate.write_text("")
     assert creator.wait(60) == 0
     assert box.state()["status"] == "created"
+
+
+def test_a_created_container_holds_nothing_of_the_host_open(box):
+    """A process that waits for its start may be looked into by others of its pid namespace (CVE-2024-21626 began with a descriptor left open)."""
+    box.create("sleep", "1000")
+    links = sorted(os.readlink(p) for p in pathlib.Path(f"/proc/{box.state()['pid']}/fd").iterdir() if int(p.name) > 2)
+    state = box.root / box.id
+    allowed = {str(state / "exec.fifo"), str(state / "start.error"), "/proc", "anon_inode:[eventfd]"}
+    assert set(links) <= allowed, links
+
+
+def test_sigkill_of_a_container_without_pid_namespace_ends_all_of_it_also_without_init(box):
+    without(box, "pid")
+    box.started("sh", "-c", "sleep 1000 & sleep 1000 & echo up; read x")
+    box.wait_status("stopped")  # its input is /dev/null: init ends at once, the others stay
+    assert len([p for g in box.cgroups() for p in (g / "cgroup.procs").read_text().split()]) > 0
+    box.ok("kill", box.id, "KILL")
+    deadline = time.monotonic() + 10
+    while any((g / "cgroup.procs").read_text() for g in box.cgroups()):
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+def test_masked_twice_is_masked_once(box):
+    (box.rootfs / "secret").mkdir()
+    box.config["linux"]["maskedPaths"] = ["/secret", "/secret/", "/secret"]
+    assert box.output("grep", "-c", " /secret ", "/proc/self/mountinfo") == "1\n"
+
+
+def test_tmpfs_takes_the_mode_of_what_it_covers_else_1777(box):
+    (box.rootfs / "kept").mkdir(mode=0o710)
+    (box.rootfs / "kept").chmod(0o710)
+    box.config["root"]["readonly"] = False
+    box.config["mounts"] += [{"destination": path, "type": "tmpfs", "source": "tmpfs"} for path in ("/kept", "/new")]
+    assert box.output("stat", "-c", "%a", "/kept", "/new").split() == ["710", "1777"]
+
+
+def test_exec_has_the_personality_of_the_container(box):
+    box.config["linux"]["personality"] = {"domain": "LINUX32"}
+    box.started("sleep", "1000")
+    assert box.ok("exec", box.id, "cat", "/proc/self/personality") == "00000008\n"
+
+
+def test_a_terminal_served_by_run_leaves_line_feeds_alone(box):
+    box.config["process"]["terminal"] = True
+    assert box.output("sh", "-c", "echo one; echo two") == "one\ntwo\n"
+
+
+def test_debug_says_what_is_done(box):
+    box.write(["true"])
+    said = box.oci("--debug", "run", "--bundle", box.path, box.id).stderr
+    assert "level=debug" in said and f"run --bundle {box.path} {box.id}" in said
 
 
 def test_crun_flags_for_other_configurations(box):

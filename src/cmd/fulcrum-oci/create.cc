@@ -32,6 +32,7 @@ Result<int> run_in_foreground(runtime::CreateOptions& options, bool keep) {
     return fail(Code::invalid_argument, "cannot use console socket if runc will not detach or allocate tty");
   auto foreground = TRY(Foreground::prepare());
   options.console = [&foreground] { return foreground.make_console(); };
+  options.plain_line_feeds = true;
   auto container = TRY(runtime::Container::run(options));
   auto pidfd = TRY(open_pidfd(container.pid()));
   auto status = foreground.wait({container.pid(), std::move(pidfd)});

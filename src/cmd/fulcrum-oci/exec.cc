@@ -90,6 +90,7 @@ Result<int> exec(Session& session, const Args& args) {
   }
   auto foreground = TRY(Foreground::prepare());
   options.console = [&foreground] { return foreground.make_console(); };
+  options.plain_line_feeds = true;
   const auto started = TRY(container.exec(process, options));
   const auto status = foreground.wait(started);
   if (!status) return std::unexpected(status.error());

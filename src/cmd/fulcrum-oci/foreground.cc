@@ -21,6 +21,7 @@ class RawTerminal {
     if (::tcgetattr(fd, &before_) != 0) return;
     struct termios raw = before_;
     ::cfmakeraw(&raw);
+    raw.c_oflag |= OPOST;  // line feeds become new lines here: the container's own terminal leaves them as they are
     changed_ = ::tcsetattr(fd, TCSANOW, &raw) == 0;
   }
   RawTerminal(const RawTerminal&) = delete;

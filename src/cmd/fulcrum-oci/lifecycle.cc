@@ -48,9 +48,11 @@ Result<int> kill_command(Session& session, const Args& args) {
   // Without a pid namespace, killing init would leave its children.
   const auto& namespaces = container.state().namespaces;
   const bool shares_pids = std::find(namespaces.begin(), namespaces.end(), "pid") == namespaces.end();
-  auto sent = container.signal(signo);
-  if (signo == SIGKILL && shares_pids) TRY(container.signal_all(signo));
-  TRY(std::move(sent));
+  if (signo == SIGKILL && shares_pids && !TRY(container.processes()).empty()) {
+    TRY(container.signal_all(signo));  // also when init is gone already
+    return 0;
+  }
+  TRY(container.signal(signo));
   return 0;
 }
 

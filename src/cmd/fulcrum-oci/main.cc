@@ -1,5 +1,6 @@
 // fulcrum-oci: an OCI runtime with the command line of runc.
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -218,7 +219,9 @@ int run(int argc, char** argv) {
   }
   const std::string_view name = command->name;
   if (name == "create" || name == "run" || name == "exec") seal_own_program(argv);
+  session.report.debug(fmt::format("fulcrum-oci {}: {} in {}", kVersion, fmt::join(global->positional, " "), session.root));
   auto code = dispatch(session, *command, {global->positional.begin() + 1, global->positional.end()});
+  if (code) session.report.debug(fmt::format("{} ends with {}", command->name, *code));
   if (code) return *code;
   session.report.error(code.error().message);
   return 1;

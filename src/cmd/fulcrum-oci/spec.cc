@@ -2,6 +2,7 @@
 
 #include "base/sys.h"
 #include "commands.h"
+#include "os/cgroup_layout.h"
 #include "schema/schema.h"
 
 namespace fulcrum::oci_cli {
@@ -44,7 +45,7 @@ std::vector<oci::Mount> default_mounts(bool rootless) {
   return mounts;
 }
 
-oci::Spec template_spec(bool rootless) {
+oci::Spec template_spec(bool rootless, bool cgroup_namespace) {
   oci::Spec spec;
   spec.oci_version = "1.0.2";
   spec.process = default_process();
@@ -54,6 +55,7 @@ oci::Spec template_spec(bool rootless) {
   auto& linux = spec.linux.emplace();
   for (const char* type : {"pid", "network", "ipc", "uts", "mount", "cgroup"}) {
     if (rootless && std::string_view(type) == "network") continue;
+    if (!cgroup_namespace && std::string_view(type) == "cgroup") continue;
     linux.namespaces.push_back({.type = type, .path = {}});
   }
   if (rootless) {
@@ -74,7 +76,10 @@ oci::Spec template_spec(bool rootless) {
 Result<int> spec_command(Session&, const Args& args) {
   const auto path = args.text("bundle", ".") + "/config.json";
   if (sys::exists(path)) return fail(Code::already_exists, "File {} exists. Remove it first", path);
-  auto document = TRY(schema::parse(oci::to_json(template_spec(args.flag("rootless")))));
+  // As in runc's template: with cgroup v1 only who wants a cgroup namespace asks for one.
+  const auto layout = CgroupLayout::detect();
+  const bool v2 = layout && layout->mode() == CgroupMode::v2;
+  auto document = TRY(schema::parse(oci::to_json(template_spec(args.flag("rootless"), v2))));
   TRY(sys::write_file_atomic(path, schema::pretty(document), 0644));
   return 0;
 }
