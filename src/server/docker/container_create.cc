@@ -102,8 +102,9 @@ constexpr Operation kOperations[] = {
      .path = "/containers/create",
      .handle = create,
      .standing = Standing::degrades,
-     .note = "refused by name: Links, StorageOpt, DeviceRequests, DriverOpts, OnBuild, a range of host ports for one port, and what is for "
-             "Windows only"},
+     .note = "ConsoleSize is kept and shown; the terminal gets its size when a client resizes it. Logs are always bounded (10 MiB, five "
+             "files, unless max-size and max-file say otherwise). Refused by name: Links, StorageOpt, DeviceRequests, DriverOpts, OnBuild, "
+             "a range of host ports for one port, and what is for Windows only"},
 };
 
 }  // namespace
