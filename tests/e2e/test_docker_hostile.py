@@ -75,7 +75,7 @@ def test_filters_that_are_no_filters(docker):
 def test_versions_and_paths_that_do_not_exist(docker):
     for version in ("v1.23", "v1.48", "v2.0", "v0.1", "v1.999"):
         assert docker.api("GET", "/version", version=version)[0] == 400, version
-    for version in ("v1.99999999999999999999", "v-1.5", "v1", "vx", "v1.4.7"):
+    for version in ("v1.99999999999999999999", "v-1.5", "vx", "v1.4.7"):
         assert docker.engine.request("GET", f"/{version}/version")[0] in (400, 404), version
     assert docker.api("GET", "/nothing")[0] == 404
     assert docker.api("POST", "/nothing/at/all", {})[0] == 404

@@ -23,6 +23,7 @@ EXCEPTIONS = {
     ("POST /volumes/create", "409"): "as the engine answers for a name that another driver has",
     ("POST /networks/create", "409"): "409 when the name is taken, as the engine answers; the description forgot it",
     ("PluginsInfo.Authorization", "null"): "the engine says null when there are none",
+    ("ImageSummary.Labels", "null"): "the engine says null for an image without labels",
     ("SystemInfo.GenericResources", "null"): "the engine says null outside a swarm",
     ("RegistryServiceConfig.AllowNondistributableArtifactsCIDRs", "null"): "no longer in use: the engine says null",
     ("RegistryServiceConfig.AllowNondistributableArtifactsHostnames", "null"): "no longer in use: the engine says null",
