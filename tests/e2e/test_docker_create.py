@@ -203,4 +203,49 @@ def test_C10_networks_and_ports(docker):
         uid = made(docker, HostConfig={"NetworkMode": mode})
         assert docker.inspect(uid)["HostConfig"]["NetworkMode"] == mode
     assert docker.inspect("a")["HostConfig"]["PortBindings"] == {"80/tcp": [{"HostIp": "", "HostPort": "18081"}]}
-    docker.api("POST", "/containers/create", body(NetworkingConfig={"EndpointsConfig": {"bridge": {"Aliases": ["x"]}}}))
+    status, answer = docker.api("POST", "/containers/create", body(NetworkingConfig={"EndpointsConfig": {"bridge": {"Aliases": ["x"]}}}))
+    assert (status, "user-defined networks" in answer["message"]) == (400, True)
+
+
+RUNS = [
+    (["--read-only"], "touch /x 2>/dev/null || echo no", "no"),
+    (["--cap-drop", "ALL"], "grep CapEff /proc/self/status", "CapEff:\t0000000000000000"),
+    (["--security-opt", "no-new-privileges"], "grep NoNewPrivs /proc/self/status", "NoNewPrivs:\t1"),
+    (["--security-opt", "seccomp=unconfined"], "grep Seccomp: /proc/self/status", "Seccomp:\t0"),
+    (["--ulimit", "nofile=100:200"], "ulimit -n; ulimit -Hn", "100\n200"),
+    (["--sysctl", "net.ipv4.ip_default_ttl=42"], "cat /proc/sys/net/ipv4/ip_default_ttl", "42"),
+    (["--shm-size", "1m"], "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2", "1024"),
+    (["--device", "/dev/null:/dev/other"], "echo x > /dev/other && stat -c %F /dev/other", "character special file"),
+    (["--group-add", "77", "--user", "1:2"], "id -u; id -G", "1\n2 77"),
+    (["--add-host", "there:10.9.8.7", "--dns", "10.1.2.3", "--dns-search", "example.org"],
+     "grep there /etc/hosts | tr -s '\t ' ' '; grep search /etc/resolv.conf", "10.9.8.7 there\nsearch example.org"),
+    (["--init"], "tr '\\0' ' ' < /proc/1/cmdline | cut -d' ' -f1", "/sbin/docker-init"),
+    (["--hostname", "h", "--domainname", "d"], "hostname", "h"),
+    (["--network", "none"], "ls /sys/class/net", "lo"),
+    (["--uts", "host"], "hostname", None),
+    (["--pid", "host"], "test -d /proc/$PPID && echo seen", "seen"),
+    (["--entrypoint", "echo"], None, "a b"),
+    (["--tmpfs", "/t:size=1m,mode=700"], "stat -c %a /t; touch /t/x && echo fine", "700\nfine"),
+    (["--mount", "type=bind,source=/usr,target=/u,readonly"], "touch /u/x 2>/dev/null || echo no", "no"),
+    (["--oom-score-adj", "500"], "cat /proc/self/oom_score_adj", "500"),
+    (["-e", "A=1", "-e", "PATH"], "echo $A", "1"),
+]
+
+
+def test_C10_what_docker_run_asks_for_is_what_the_program_gets(docker):
+    wrong = []
+    for options, line, wanted in RUNS:
+        command = ["a", "b"] if line is None else ["sh", "-c", line]
+        done = docker.cli("run", "--rm", *options, "box", *command)
+        if done.returncode != 0 or (wanted is not None and done.stdout.strip() != wanted):
+            wrong.append((options, done.returncode, done.stdout, done.stderr))
+    assert wrong == []
+    assert docker.ok("ps", "-aq") == ""
+
+
+def test_C10_processes_beside_the_first_are_shown(docker):
+    uid = made(docker)
+    docker.ok("start", uid)
+    assert docker.inspect(uid)["ExecIDs"] is None
+    docker.ok("exec", "-d", uid, "sleep", "600")
+    assert len(docker.inspect(uid)["ExecIDs"]) == 1

@@ -56,7 +56,7 @@ wire::ContainerState view_state(const api::WorkloadStatus& status) {
 }
 
 std::string view_container(const api::Workload& workload, const oci::ImageConfig& image, const NetworkIds& ids,
-                           const ContainerFiles& files) {
+                           const ContainerFacts& facts) {
   const auto& spec = workload.spec;
   wire::ContainerInspect out;
   out.id = workload.metadata.uid;
@@ -67,19 +67,20 @@ std::string view_container(const api::Workload& workload, const oci::ImageConfig
   }
   out.state = view_state(workload.status);
   out.image = workload.status.image_id;
-  out.resolv_conf_path = files.resolv_conf;
-  out.hostname_path = files.hostname;
-  out.hosts_path = files.hosts;
-  out.log_path = files.log;
+  out.resolv_conf_path = facts.resolv_conf;
+  out.hostname_path = facts.hostname;
+  out.hosts_path = facts.hosts;
+  out.log_path = facts.log;
   out.name = "/" + spec.name;
   out.restart_count = workload.status.restarts;
   out.driver = "overlay2";
   out.platform = "linux";
   out.app_armor_profile = spec.security.apparmor;
+  if (!facts.execs.empty()) out.exec_ids = facts.execs;
   out.host_config = view_host_config(workload);
-  out.graph_driver = {.data = files.root, .name = out.driver};
-  out.size_rw = files.size_rw;
-  out.size_root_fs = files.size_root_fs;
+  out.graph_driver = {.data = facts.root, .name = out.driver};
+  out.size_rw = facts.size_rw;
+  out.size_root_fs = facts.size_root_fs;
   out.mounts = mount_points(workload.status);
   out.config = view_config(workload, image);
   out.network_settings = view_networks(workload, image, ids);

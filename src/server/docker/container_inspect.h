@@ -22,16 +22,17 @@ api::docker::NetworkSettings view_networks(const api::Workload& workload, const 
 /// "2024-05-01T10:00:00.000000001Z"; Go's zero time when there is none.
 std::string view_time(const std::optional<Time>& time);
 
-/// Paths and sizes of a workload that only its sandbox knows.
-struct ContainerFiles {
+/// What is not in the record: paths and sizes that the sandbox knows, and the processes beside the first.
+struct ContainerFacts {
   std::string resolv_conf, hostname, hosts;  ///< empty: there is none
   std::string log;
   std::map<std::string, std::string> root;  ///< LowerDir, UpperDir, …
   std::optional<std::int64_t> size_rw, size_root_fs;
+  std::vector<std::string> execs;  ///< those that wait or run
 };
 
 /// All of it, as JSON: notation() laid over the encoded structs.
 std::string view_container(const api::Workload& workload, const oci::ImageConfig& image, const NetworkIds& ids,
-                           const ContainerFiles& files);
+                           const ContainerFacts& facts);
 
 }  // namespace fulcrum::server::docker

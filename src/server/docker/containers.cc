@@ -14,35 +14,36 @@ namespace fulcrum::server::docker {
 
 namespace {
 
-/// The folders of a container's root file system, and what it has in them.
-Result<ContainerFiles> container_files(Api& api, const api::Workload& workload, bool sizes) {
-  ContainerFiles files;
+/// What inspect tells besides the record.
+Result<ContainerFacts> container_facts(Api& api, const api::Workload& workload, bool sizes) {
+  ContainerFacts facts;
   const WorkloadId id(workload.metadata.uid);
   auto& sandbox = api.native.engine.sandbox(workload);
-  if (workload.spec.log.driver != "none") files.log = sandbox.log_directory(id) + "/log";
+  facts.execs = api.native.engine.parts().execs.open(workload.metadata.uid);
+  if (workload.spec.log.driver != "none") facts.log = sandbox.log_directory(id) + "/log";
   const auto upper = TRY(sandbox.upper(id));
-  files.root["UpperDir"] = upper;
-  if (workload.status.image_id.empty()) return files;
+  facts.root["UpperDir"] = upper;
+  if (workload.status.image_id.empty()) return facts;
   const auto image = api.native.images.resolve(workload.status.image_id);
   if (image) {
     std::string lower;
     for (const auto& folder : image->layer_dirs) lower += (lower.empty() ? "" : ":") + folder;
-    files.root["LowerDir"] = lower;
+    facts.root["LowerDir"] = lower;
   }
-  if (!sizes) return files;
+  if (!sizes) return facts;
   const auto written = sys::tree_usage(upper);
   if (!written && written.error().code != Code::not_found) return std::unexpected(written.error());
-  files.size_rw = written ? static_cast<std::int64_t>(written->bytes) : 0;
+  facts.size_rw = written ? static_cast<std::int64_t>(written->bytes) : 0;
   const auto record = api.native.images.inspect(workload.status.image_id);
-  files.size_root_fs = *files.size_rw + (record ? static_cast<std::int64_t>(record->size) : 0);
-  return files;
+  facts.size_root_fs = *facts.size_rw + (record ? static_cast<std::int64_t>(record->size) : 0);
+  return facts;
 }
 
 Result<> inspect(Api& api, Request& request, ResponseWriter& response) {
   const bool sizes = TRY(request.query().boolean("size", false));
   const auto workload = TRY(find_container(api, request.param("id")));
   const auto image = TRY(api.native.engine.parts().configs.get(workload.status.image_id));
-  return response.send_json(200, view_container(workload, *image, TRY(network_ids(api)), TRY(container_files(api, workload, sizes))));
+  return response.send_json(200, view_container(workload, *image, TRY(network_ids(api)), TRY(container_facts(api, workload, sizes))));
 }
 
 /// What update cannot change; Docker drops these silently.
