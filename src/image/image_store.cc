@@ -13,6 +13,7 @@
 #include "api/oci/image_spec.h"
 #include "base/scope_exit.h"
 #include "base/sys.h"
+#include "image/build/cache.h"
 #include "image/image_db.h"
 #include "image/leases.h"
 
@@ -23,6 +24,7 @@ struct ImageStore::State {
   ContentStore content;
   LayerStore layers;
   ImageDb db;
+  build::BuildCache build_cache;
   const Clock& clock;
   std::shared_ptr<Lease::Shared> leases;  ///< shared with the leases given out
 
@@ -165,13 +167,15 @@ Result<ImageStore> ImageStore::open(const std::string& data_dir, const Clock& cl
   auto content = TRY(ContentStore::open(data_dir + "/content"));
   auto layers = TRY(LayerStore::open(data_dir + "/layers"));
   auto db = TRY(ImageDb::open(data_dir + "/images.db"));
-  return ImageStore(std::unique_ptr<State>(
-      new State{std::move(lock), std::move(content), std::move(layers), std::move(db), clock, std::make_shared<Lease::Shared>()}));
+  auto build_cache = TRY(build::BuildCache::open(data_dir + "/build-cache.db"));
+  return ImageStore(std::unique_ptr<State>(new State{std::move(lock), std::move(content), std::move(layers), std::move(db),
+                                                     std::move(build_cache), clock, std::make_shared<Lease::Shared>()}));
 }
 
 const ContentStore& ImageStore::content() const { return state_->content; }
 const LayerStore& ImageStore::layers() const { return state_->layers; }
 const Clock& ImageStore::clock() const { return state_->clock; }
+build::BuildCache& ImageStore::build_cache() const { return state_->build_cache; }
 
 // ---- adding ----
 
@@ -344,7 +348,8 @@ Result<Removed> ImageStore::prune(bool all) {
 Result<std::uint64_t> ImageStore::collect() {
   state_->leases->begin_collection();
   const ScopeExit end([&] { state_->leases->end_collection(); });
-  const auto live = TRY(state_->db.live());
+  auto live = TRY(state_->db.live());
+  live.merge(TRY(state_->build_cache.live()));
   std::uint64_t freed = 0;
   for (const auto& blob : TRY(state_->content.list())) {
     if (live.contains(blob.digest.str())) continue;

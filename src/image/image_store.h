@@ -20,6 +20,10 @@
 
 namespace fulcrum::image {
 
+namespace build {
+class BuildCache;
+}
+
 /// An image's ID: the digest of its config.
 using ImageId = Digest;
 
@@ -108,7 +112,7 @@ struct Removed {
 };
 
 /// The image store of one data folder:
-///   images.db  content/blobs/<algorithm>/<hex>  content/ingest/  layers/<diffID>/fs/
+///   images.db  build-cache.db  content/blobs/<algorithm>/<hex>  content/ingest/  layers/<diffID>/fs/
 /// Thread-safe. One process at a time (the folder is locked). Crash-safe: an image exists when its record does. open() removes half-made
 /// files; whole blobs and layers without a record wait for collect(), so that an interrupted pull need not start again.
 class ImageStore {
@@ -122,6 +126,8 @@ class ImageStore {
   const ContentStore& content() const;
   const LayerStore& layers() const;
   const Clock& clock() const;
+  /// What builds remember; what it points to stays until it is pruned.
+  build::BuildCache& build_cache() const;
   [[nodiscard]] Lease lease() const;
 
   /// Checks that manifest, config and layers agree, unpacks layers that are not there yet, records the image and its names.

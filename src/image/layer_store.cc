@@ -94,19 +94,39 @@ Result<LayerStore::Filled> LayerStore::unpack_as(int blob, const std::optional<D
   if (expected && actual != *expected) {
     return fail(Code::data_loss, "the content has diffID {} instead of {}", actual.str(), expected->str());
   }
+  if (TRY(publish(temporary, actual, stats.disk_bytes, options.durable))) clean.dismiss();
+  return Filled{std::move(actual), stats};
+}
+
+Result<bool> LayerStore::publish(const std::string& temporary, const Digest& diff_id, std::uint64_t disk_bytes, bool durable) const {
   const auto size = TRY(sys::open(temporary + "/size", O_WRONLY | O_CREAT | O_EXCL, 0600));
-  TRY(sys::write_all(size.get(), std::to_string(stats.disk_bytes) + "\n"));
+  TRY(sys::write_all(size.get(), std::to_string(disk_bytes) + "\n"));
   const auto folder = TRY(sys::open(temporary, O_RDONLY | O_DIRECTORY));
-  if (options.durable && ::syncfs(folder.get()) != 0) return fail_errno(errno, "sync layer {}", actual.str());
-  const auto final = root_ + "/" + folder_name(actual);
+  if (durable && ::syncfs(folder.get()) != 0) return fail_errno(errno, "sync layer {}", diff_id.str());
+  const auto final = root_ + "/" + folder_name(diff_id);
   if (::rename(temporary.c_str(), final.c_str()) != 0) {
     if (errno != EEXIST && errno != ENOTEMPTY) return fail_errno(errno, "rename {}", temporary);
-    return Filled{std::move(actual), stats};  // it was there, or another thread was faster; ours goes
+    return false;  // it was there, or another thread was faster
   }
-  clean.dismiss();
   const auto parent = TRY(sys::open(root_, O_RDONLY | O_DIRECTORY));
-  if (options.durable && ::fsync(parent.get()) != 0) return fail_errno(errno, "sync {}", root_);
-  return Filled{std::move(actual), stats};
+  if (durable && ::fsync(parent.get()) != 0) return fail_errno(errno, "sync {}", root_);
+  return true;
+}
+
+Result<std::string> LayerStore::scratch() const {
+  auto folder = root_ + "/" + std::string(kTemporary) + sys::random_hex(8);
+  TRY(sys::make_directories(folder, 0700));
+  return folder;
+}
+
+Result<> LayerStore::adopt(const std::string& folder, const Digest& diff_id, std::uint64_t disk_bytes, bool durable) const {
+  TRY(parse_digest(diff_id.str()));
+  if (contains(diff_id)) return {};
+  const auto temporary = TRY(scratch());
+  ScopeExit clean([&] { static_cast<void>(sys::remove_tree(temporary)); });
+  if (::rename(folder.c_str(), (temporary + "/fs").c_str()) != 0) return fail_errno(errno, "adopt layer {}", diff_id.str());
+  if (TRY(publish(temporary, diff_id, disk_bytes, durable))) clean.dismiss();
+  return {};
 }
 
 Result<LayerInfo> LayerStore::stat(const Digest& diff_id) const {

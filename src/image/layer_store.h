@@ -65,6 +65,11 @@ class LayerStore {
   /// As unpack(), for a tar whose diffID is not known yet; returns it.
   [[nodiscard]] Result<Digest> unpack_new(int blob, const UnpackOptions& options, const StopSource& stop,
                                           const std::function<void(std::uint64_t)>& progress = {}) const;
+  /// A new folder of its own on the layers' file system, for a layer in the making. The caller removes it; open() removes what a crash left.
+  [[nodiscard]] Result<std::string> scratch() const;
+  /// Takes in a folder on the layers' file system that is already what unpacking the layer's tar would give: the upper folder of an overlay
+  /// that nobody mounts any more. It is moved, not copied; when the layer is there already it stays where it is.
+  [[nodiscard]] Result<> adopt(const std::string& folder, const Digest& diff_id, std::uint64_t disk_bytes, bool durable) const;
   bool contains(const Digest& diff_id) const;
   /// The folder to use as an overlay lower. It need not exist.
   std::string path(const Digest& diff_id) const;
@@ -83,6 +88,8 @@ class LayerStore {
   struct Filled;
   Result<Filled> unpack_as(int blob, const std::optional<Digest>& expected, const UnpackOptions& options, const StopSource& stop,
                            const std::function<void(std::uint64_t)>& progress) const;
+  /// Writes the layer's size beside its files and moves it into place; false when the layer was there already.
+  Result<bool> publish(const std::string& temporary, const Digest& diff_id, std::uint64_t disk_bytes, bool durable) const;
   std::string root_;
 };
 
