@@ -11,7 +11,9 @@ Result<Outcome> Collector::reconcile(const std::string&) {
   return Outcome{.requeue_after = kPeriod};
 }
 
-Result<bool> Collector::exists(const std::string& uid) { return TRY(parts_.objects.workload(uid)).has_value(); }
+Result<bool> Collector::exists(const std::string& uid) {
+  return parts_.transients.contains(uid) || TRY(parts_.objects.workload(uid)).has_value();
+}
 
 Result<> Collector::collect() {
   TRY(sandboxes());

@@ -72,6 +72,7 @@ Engine::Engine(const EngineSetup& setup)
              .gates = gates_,
              .waiting = waiting_,
              .execs = execs_,
+             .transients = transients_,
              .queue = queue_,
              .queue_clock = setup.queue_clock,
              .run_dir = setup.run_dir,

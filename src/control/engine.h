@@ -151,6 +151,7 @@ class Engine {
   StartGates gates_;
   WaitingClients waiting_;
   Execs execs_;
+  Transients transients_;
   Parts parts_;
   std::unique_ptr<Threads> threads_;
 };

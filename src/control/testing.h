@@ -252,6 +252,7 @@ class Harness final : public RunObserver {
   StartGates gates_;
   WaitingClients waiting_;
   Execs execs_{world_.dir / "execs"};
+  Transients transients_;
   Parts parts_{.objects = objects_,
                .topologies = topologies_,
                .images = world_.images,
@@ -262,6 +263,7 @@ class Harness final : public RunObserver {
                .gates = gates_,
                .waiting = waiting_,
                .execs = execs_,
+               .transients = transients_,
                .queue = queue_,
                .queue_clock = world_.clock,
                .run_dir = world_.dir / "run",

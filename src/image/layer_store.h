@@ -65,7 +65,8 @@ class LayerStore {
   /// As unpack(), for a tar whose diffID is not known yet; returns it.
   [[nodiscard]] Result<Digest> unpack_new(int blob, const UnpackOptions& options, const StopSource& stop,
                                           const std::function<void(std::uint64_t)>& progress = {}) const;
-  /// A new folder of its own on the layers' file system, for a layer in the making. The caller removes it; open() removes what a crash left.
+  /// A new folder of its own on the layers' file system, for a layer in the making. The caller removes it; open() removes what a crash
+  /// left.
   [[nodiscard]] Result<std::string> scratch() const;
   /// Takes in a folder on the layers' file system that is already what unpacking the layer's tar would give: the upper folder of an overlay
   /// that nobody mounts any more. It is moved, not copied; when the layer is there already it stays where it is.

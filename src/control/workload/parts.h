@@ -10,6 +10,7 @@
 #include "base/clock.h"
 #include "base/signals.h"
 #include "control/execs.h"
+#include "control/build/transients.h"
 #include "control/mechanisms.h"
 #include "control/objects.h"
 #include "control/pulls.h"
@@ -47,6 +48,7 @@ struct Parts {
   StartGates& gates;
   WaitingClients& waiting;
   Execs& execs;
+  Transients& transients;
   WorkQueue& queue;
   const Clock& queue_clock;      ///< never jumps: for delays
   std::string run_dir;           ///< files of secrets and configs go below

@@ -17,6 +17,8 @@ namespace {
 
 /// More would only wait: a stage blocks on those before it, steps on their slots.
 constexpr std::size_t kMaxThreads = 16;
+/// Means something without an ARG.
+constexpr const char* kEpochArgument = "SOURCE_DATE_EPOCH";
 
 /// Runs all stages; the first error stops the others.
 class Crew {
@@ -95,7 +97,9 @@ Result<ImageId> record(ImageStore& store, const BuildSpec& spec, const StageStat
 std::vector<std::string> unconsumed(const BuildShared& shared) {
   auto args = shared.spec.args;
   for (const auto& planned : shared.spec.plan.stages) args.merge_consumed(shared.results[planned.index].get()->config.args);
-  return args.unconsumed();
+  auto names = args.unconsumed();
+  std::erase(names, kEpochArgument);
+  return names;
 }
 
 }  // namespace
@@ -131,7 +135,7 @@ Result<BuiltImage> build_image(ImageStore& store, const BuildSpec& spec, BuildHo
 }
 
 Result<std::optional<std::int64_t>> source_date_epoch(const BuildArgs::Values& given) {
-  const auto found = given.find("SOURCE_DATE_EPOCH");
+  const auto found = given.find(kEpochArgument);
   if (found == given.end() || !found->second || found->second->empty()) return std::nullopt;
   const auto& text = *found->second;
   if (text.size() > 11 || text.find_first_not_of("0123456789") != std::string::npos)

@@ -52,11 +52,8 @@ struct RunStep {
   std::vector<std::string> lowers;  ///< top-most first, at least one
   oci::ImageConfig config;          ///< user, environment and working folder are those of the step
   std::vector<std::string> words;
-  std::string script;   ///< when not empty: an executable file with this content, at kScriptPath
   std::string network;  ///< "" (as the request says), default, none or host
 };
-/// Where a RUN's own script is seen while it runs.
-inline constexpr const char* kScriptPath = "/dev/pipes/script";
 
 /// How it ended. `upper` is there until discard().
 struct StepOutcome {

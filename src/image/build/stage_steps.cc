@@ -88,7 +88,7 @@ Result<std::optional<BuiltLayer>> StageBuild::make_folder(const std::string& pat
 Result<> StageBuild::run_command(const Run& run) {
   const auto comment = run_comment(state_.config, run);
   const auto& config = state_.config.config;
-  RunStep step{.lowers = {}, .config = image_config(state_), .words = run_words(config, run), .script = {}, .network = run.network};
+  RunStep step{.lowers = {}, .config = image_config(state_), .words = run_words(config, run), .network = run.network};
   step.config.config.env = run_environment(state_.config);
   auto counted = config.env;
   for (const auto& one : state_.config.args.allowed(config.env))

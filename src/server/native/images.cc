@@ -1,11 +1,11 @@
 // Images of the local store.
 #include <algorithm>
 #include <boost/json.hpp>
-#include <thread>
 
 #include "api/oci/image_spec.h"
 #include "base/sys.h"
 #include "image/image_archive.h"
+#include "server/native/body_pipe.h"
 #include "server/native/support.h"
 
 namespace fulcrum::server::native {
@@ -166,41 +166,6 @@ Result<> prune(Api& api, Request& request, ResponseWriter& response) {
   TRY(tell_removed(api, removed));
   return response.send_json(200, json::serialize(removed_json(removed)));
 }
-
-/// A request's body behind a descriptor, fed by a thread of its own.
-class BodyPipe {
- public:
-  static Result<std::unique_ptr<BodyPipe>> open(Request& request) {
-    auto pipe = TRY(sys::pipe());
-    return std::unique_ptr<BodyPipe>(new BodyPipe(request, std::move(pipe)));
-  }
-  ~BodyPipe() { (void)finish(); }
-  int fd() const { return read_.get(); }
-  /// Ends the feeding and says how the body ended.
-  Result<> finish() {
-    read_.reset();
-    if (thread_.joinable()) thread_.join();
-    return result_;
-  }
-
- private:
-  BodyPipe(Request& request, sys::Pipe pipe)
-      : request_(request), read_(std::move(pipe.read)), write_(std::move(pipe.write)), thread_([this] { run(); }) {}
-  void run() {
-    std::vector<char> buffer(128 << 10);
-    for (;;) {
-      const auto got = request_.body().read(buffer.data(), buffer.size());
-      if (!got) result_ = std::unexpected(got.error());
-      if (!got || *got == 0) break;
-      if (!sys::write_all(write_.get(), std::string_view(buffer.data(), *got))) return;  // the reader gave up
-    }
-    write_.reset();
-  }
-  Request& request_;
-  UniqueFd read_, write_;
-  Result<> result_;
-  std::thread thread_;
-};
 
 Result<> load(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"platform"}));
