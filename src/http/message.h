@@ -72,6 +72,8 @@ int http_status(Code code);
 Code code_from_status(int status);
 /// "Not Found"; "Unknown" for numbers that have no name.
 std::string_view reason_phrase(int status);
+/// `text` with U+FFFD instead of each byte that is no UTF-8.
+std::string valid_utf8(std::string_view text);
 /// `text` as a JSON string with quotes. Bytes that are not UTF-8 become U+FFFD.
 std::string json_quote(std::string_view text);
 

@@ -120,6 +120,7 @@ struct Modules {
   std::unique_ptr<control::Networks> networks;
   std::unique_ptr<store::Maintainer> maintainer;
   std::unique_ptr<control::Engine> engine;
+  std::unique_ptr<control::Builder> builder;
 };
 
 Result<> open_modules(const Options& options, const std::optional<os::Rootless>& rootless, Modules& m) {
@@ -161,6 +162,7 @@ Result<> open_modules(const Options& options, const std::optional<os::Rootless>&
                                                                     .clock = Clock::system(),
                                                                     .queue_clock = store::lease_clock()});
   TRY(m.engine->start(), "recover");
+  m.builder = std::make_unique<control::Builder>(m.engine->parts(), *m.sandbox, *m.images, *m.registry);
   m.maintainer = std::make_unique<store::Maintainer>(*m.store, store::lease_clock(),
                                                      [](const Error& error) { log::error("store", {{"error", error.message}}); });
   return {};
@@ -185,7 +187,8 @@ server::native::Api make_api(const Options& options, const std::optional<os::Roo
                 return image::registry::Client(with);
               },
           .topologies = *m.topologies,
-          .facts = facts(options, rootless)};
+          .facts = facts(options, rootless),
+          .builder = *m.builder};
 }
 
 /// Two APIs on one socket, each with its own words for an error: the native one has all paths below /v1/.

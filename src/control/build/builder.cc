@@ -101,7 +101,7 @@ Result<PreparedBuild> Builder::prepare(BuildRequest request, BuildContext& conte
   TRY(StepRunner(parts_, sandbox_, request.limits).check());
   build.file = TRY(parse_dockerfile(TRY(context.take_dockerfile(request.dockerfile))));
   build.args = BuildArgs(request.args, platform_args(oci::to_string(build.platform), oci::to_string(oci::host_platform())));
-  build.plan = TRY(plan_build(build.file, build.args, {.target = request.target, .escape = build.file.escape}));
+  build.plan = TRY(plan_build(build.file, build.args, {.target = request.target}));
   build.steps = build.plan.steps + request.labels.size();
   build.request = std::move(request);
   return build;

@@ -16,7 +16,7 @@ namespace fulcrum::image::build {
 /// One step as the cache holds it.
 struct CacheEntry {
   CachedStep step;
-  bool in_use = false;       ///< an image has its layer, so that nothing is freed when it goes
+  bool in_use = false;      ///< an image has its layer, so that nothing is freed when it goes
   std::uint64_t bytes = 0;  ///< of its layer on disk: files and tar
 };
 /// All, least recently used first. A layer that several steps gave counts at the first of them.

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "control/build/builder.h"
 #include "control/engine.h"
 #include "control/facts.h"
 #include "http/router.h"
@@ -25,6 +26,7 @@ struct Api {
   std::function<image::registry::Client(const image::registry::Credential&, const std::string& domain, bool insecure)> registry_as;
   const topology::Topologies& topologies;
   control::Facts facts;  ///< what the machine has, found out at the start
+  control::Builder& builder;
 };
 
 /// All routes.
@@ -38,6 +40,7 @@ void add_file_routes(http::Router& router, Api& api);
 void add_stats_routes(http::Router& router, Api& api);
 void add_image_routes(http::Router& router, Api& api);
 void add_registry_routes(http::Router& router, Api& api);
+void add_build_routes(http::Router& router, Api& api);
 void add_volume_routes(http::Router& router, Api& api);
 void add_network_routes(http::Router& router, Api& api);
 void add_secret_routes(http::Router& router, Api& api);

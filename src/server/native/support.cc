@@ -116,6 +116,7 @@ void add_routes(http::Router& router, Api& api) {
   add_stats_routes(router, api);
   add_image_routes(router, api);
   add_registry_routes(router, api);
+  add_build_routes(router, api);
   add_volume_routes(router, api);
   add_network_routes(router, api);
   add_secret_routes(router, api);
