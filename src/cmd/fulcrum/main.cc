@@ -15,7 +15,7 @@ const std::vector<Command>& all_commands() {
   static const std::vector<Command> commands = [] {
     std::vector<Command> out;
     for (const auto& part : {run_commands(), apply_commands(), lifecycle_commands(), list_commands(), stream_commands(), copy_commands(),
-                             image_commands(), volume_commands(), network_commands(), file_commands(), system_commands()})
+                             build_commands(), image_commands(), volume_commands(), network_commands(), file_commands(), system_commands()})
       out.insert(out.end(), part.begin(), part.end());
     return out;
   }();

@@ -52,6 +52,7 @@ std::span<const Command> lifecycle_commands();
 std::span<const Command> list_commands();
 std::span<const Command> stream_commands();
 std::span<const Command> copy_commands();
+std::span<const Command> build_commands();
 std::span<const Command> image_commands();
 std::span<const Command> volume_commands();
 std::span<const Command> network_commands();

@@ -28,6 +28,14 @@ bool suits(const image::ImageStore& store, const image::ImageId& id, const oci::
   return same(wanted.os, config->os) && same(wanted.architecture, config->architecture) && same(wanted.variant, config->variant);
 }
 
+/// The file name that a URL's path ends with; empty when it ends with a slash.
+std::string name_in(const std::string& url) {
+  const auto scheme = url.find("://");
+  const auto path = url.substr(0, url.find_first_of("?#"));
+  const auto slash = path.rfind('/');
+  return scheme == std::string::npos || slash < scheme + 3 ? std::string() : path.substr(slash + 1);
+}
+
 /// The engine as a build sees it.
 class Host final : public BuildHost {
  public:
@@ -53,7 +61,7 @@ class Host final : public BuildHost {
     Download download{.path = folder + "/download-" + sys::random_hex(4), .name = {}, .mtime = {}};
     const auto file = TRY(sys::open(download.path, O_WRONLY | O_CREAT | O_EXCL, 0600));
     auto fetched = TRY(image::registry::fetch({.url = url, .file = file.get(), .progress = {}}, stop));
-    download.name = std::move(fetched.file_name);
+    download.name = fetched.file_name.empty() ? name_in(url) : std::move(fetched.file_name);
     if (const auto time = image::registry::parse_http_date(fetched.last_modified)) download.mtime = timespec{.tv_sec = *time, .tv_nsec = 0};
     return download;
   }

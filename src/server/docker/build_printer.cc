@@ -28,7 +28,6 @@ ProgressMessage pulled(const BuildEvent& event) {
   ProgressMessage message{.status = event.text, .id = event.id};
   if (event.total > 0) {
     message.progress_detail = {.current = static_cast<std::int64_t>(event.current), .total = static_cast<std::int64_t>(event.total)};
-    message.progress = progress_bar(event.current, event.total);
   }
   return message;
 }

@@ -6,9 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "api/docker/progress.h"
 #include "base/unique_fd.h"
 #include "control/build/builder.h"
-#include "server/docker/progress.h"
+#include "http/server.h"
 
 namespace fulcrum::server::docker {
 

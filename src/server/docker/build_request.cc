@@ -70,8 +70,8 @@ Result<api::Resources> resources(const http::Query& query) {
     const auto value = query.get_or(name, "").empty() ? 0 : TRY(query.integer(name, 0, 0));
     return value == 0 ? std::nullopt : std::optional(value);
   };
-  if (const auto memory = TRY(positive("memory"))) limits.memory = api::Size{*memory};
-  if (const auto size = TRY(positive("shmsize"))) limits.shm_size = api::Size{*size};
+  if (const auto memory = TRY(positive("memory"))) limits.memory = Size{*memory};
+  if (const auto size = TRY(positive("shmsize"))) limits.shm_size = Size{*size};
   if (const auto shares = TRY(positive("cpushares"))) limits.cpu_shares = static_cast<std::uint64_t>(*shares);
   if (const auto period = TRY(positive("cpuperiod"))) limits.cpu_period = static_cast<std::uint64_t>(*period);
   if (const auto quota = query.get_or("cpuquota", "").empty() ? 0 : TRY(query.integer("cpuquota", 0)); quota > 0) limits.cpu_quota = quota;
@@ -103,7 +103,9 @@ Result<std::map<std::string, std::string>> extra_hosts(const http::Query& query)
 
 Result<BuildOptions> parse_build_options(const http::Query& query) {
   TRY(refuse_unsupported(query));
-  BuildOptions options{.request = {}, .remote = std::string(query.get_or("remote", "")), .quiet = TRY(query.boolean("q", false))};
+  BuildOptions options;
+  options.remote = query.get_or("remote", "");
+  options.quiet = TRY(query.boolean("q", false));
   auto& request = options.request;
   request.dockerfile = query.get_or("dockerfile", "");
   for (auto& tag : query.all("t"))

@@ -77,8 +77,8 @@ Result<control::StepLimits> parse_limits(const http::Query& query) {
                              .cgroup_parent = std::string(query.get_or("cgroupParent", "")),
                              .network = std::string(query.get_or("network", "")),
                              .extra_hosts = {}};
-  if (const auto memory = query.get("memory")) limits.resources.memory = api::Size{TRY(parse_size(*memory), "memory")};
-  if (const auto size = query.get("shmSize")) limits.resources.shm_size = api::Size{TRY(parse_size(*size), "shmSize")};
+  if (const auto memory = query.get("memory")) limits.resources.memory = Size{TRY(parse_size(*memory), "memory")};
+  if (const auto size = query.get("shmSize")) limits.resources.shm_size = Size{TRY(parse_size(*size), "shmSize")};
   if (const auto cpus = query.get("cpus")) {
     const std::string text(*cpus);
     char* end = nullptr;
