@@ -70,6 +70,13 @@ class Listener final : public BuildEvents {
   std::map<std::size_t, std::string> last_id;
 };
 
+struct Options {
+  bool use_cache = true;
+  std::vector<std::string> cache_from = {};
+  std::optional<std::int64_t> epoch = {};
+  std::vector<std::string> tags = {};
+};
+
 struct ExecutorTest : ::testing::Test {
   TemporaryDirectory dir;
   FakeClock clock;
@@ -78,12 +85,6 @@ struct ExecutorTest : ::testing::Test {
   Listener heard;
   std::optional<FailedCommand> failed;
 
-  struct Options {
-    bool use_cache = true;
-    std::vector<std::string> cache_from;
-    std::optional<std::int64_t> epoch;
-    std::vector<std::string> tags;
-  };
   Result<BuiltImage> build(const std::string& text, const Options& options = {}) {
     heard.cached = 0;
     const auto file = TRY(parse_dockerfile(text));
