@@ -107,7 +107,10 @@ REFUSED = [
     ({"OomScoreAdj": 2000}, 400, "range for oom score adj"),
     ({"PortBindings": {"80/sctp": []}}, 501, "sctp"),
     ({"PortBindings": {"80/tcp": [{"HostPort": "x"}]}}, 400, "invalid port specification"),
-    ({"CapAdd": ["ODD"]}, 501, "ODD"),
+    ({"CapAdd": ["ODD"]}, 400, "invalid CapAdd"),
+    ({"CapDrop": ["ODD"]}, 400, "invalid CapDrop"),
+    ({"Ulimits": [{"Name": "odd", "Soft": 1, "Hard": 1}]}, 400, "invalid ulimit"),
+    ({"DeviceCgroupRules": ["odd"]}, 400, "invalid device cgroup rule"),
     ({"SomethingNew": {"x": 1}}, 400, "HostConfig.SomethingNew"),
     ({"Memory": "much"}, 400, "HostConfig.Memory"),
 ]

@@ -1,6 +1,7 @@
 // HostConfig: namespaces, rights, restart policy, logs, and where on the continuum it runs.
 #include <algorithm>
 
+#include "sandbox/namespace/spec.h"
 #include "server/docker/notation.h"
 #include "server/docker/spec_parts.h"
 
@@ -52,6 +53,11 @@ Result<> put_security(SpecWork& work) {
   security.privileged = host.privileged;
   security.cap_add = host.cap_add;
   security.cap_drop = host.cap_drop;
+  // The names alone: what this machine hands out is asked later.
+  if (const auto known = sandbox::make_capabilities({.cap_add = host.cap_add}, {}); !known)
+    return invalid("invalid CapAdd: {}", known.error().message);
+  if (const auto known = sandbox::make_capabilities({.cap_drop = host.cap_drop}, {}); !known)
+    return invalid("invalid CapDrop: {}", known.error().message);
   security.read_only_root = host.readonly_rootfs;
   security.sysctls = host.sysctls;
   security.masked_paths = host.masked_paths;

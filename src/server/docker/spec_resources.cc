@@ -2,6 +2,7 @@
 #include <algorithm>
 
 #include "base/units.h"
+#include "sandbox/namespace/spec.h"
 #include "server/docker/spec_parts.h"
 
 namespace fulcrum::server::docker {
@@ -157,6 +158,10 @@ Result<> put_resources(SpecWork& work) {
     if (!limits.ulimits.emplace(limit.name, api::Ulimit{.soft = limit.soft, .hard = limit.hard}).second)
       return invalid("Ulimits: {} stands twice", limit.name);
   }
+  if (const auto known = sandbox::make_rlimits(limits.ulimits); !known) return invalid("invalid ulimit: {}", known.error().message);
+  for (const auto& rule : given.device_cgroup_rules)
+    if (const auto parsed = sandbox::parse_device_rule(rule); !parsed)
+      return invalid("invalid device cgroup rule: {}", parsed.error().message);
   work.spec.cgroup_parent = given.cgroup_parent;
   if (limits.oom_kill_disable && !limits.memory)
     work.warnings.emplace_back(
