@@ -6,9 +6,28 @@ namespace fulcrum::control {
 
 namespace {
 
-std::string short_digest(const Digest& digest) {
-  const auto colon = digest.str().find(':');
-  return digest.str().substr(colon == std::string::npos ? 0 : colon + 1, 12);
+/// repository@digest
+image::Reference repo_digest(const image::Reference& reference, const Digest& digest) {
+  auto name = reference;
+  name.tag.clear();
+  name.digest = digest;
+  return name;
+}
+
+/// Whether a name means this image already.
+bool is_named(const image::ImageStore& store, const image::Reference& reference, const image::ImageId& id) {
+  const auto record = store.inspect(reference.str());
+  return record && record->id == id;
+}
+
+/// Other repositories of the same registry that the image came from or went to.
+std::vector<std::string> other_repositories(const image::ImageRecord& record, const image::Reference& reference) {
+  std::vector<std::string> paths;
+  for (const auto& name : record.repo_digests) {
+    const auto other = image::Reference::parse(name);
+    if (other && other->domain == reference.domain && other->path != reference.path) paths.push_back(other->path);
+  }
+  return paths;
 }
 
 class RealImages final : public Images {
@@ -35,29 +54,64 @@ class RealImages final : public Images {
 
 }  // namespace
 
+TransferListener step_listener(PullProgress progress) {
+  if (!progress) return {};
+  return {.found = {}, .step = [progress = std::move(progress)](const TransferStep& step) {
+            const auto& digest = step.blob.str();
+            if (step.status != "unpacked") progress(digest.substr(digest.find(':') + 1, 12), step.status, step.current, step.total);
+          }};
+}
+
 Result<PulledAs> pull_image(image::ImageStore& store, image::registry::Client& client, const PullRequest& request,
-                            const PullProgress& progress, const StopSource& stop) {
+                            const TransferListener& listener, const StopSource& stop) {
   const auto reference = TRY(image::Reference::parse(request.reference));
   auto lease = store.lease();
   image::registry::PullOptions options{.protect = [&](const Digest& digest) { lease.protect(digest); }};
   if (!request.platform.empty()) options.platform = TRY(oci::parse_platform(request.platform));
+  options.found = [&](const image::registry::PulledImage& image) {
+    std::vector<Digest> layers;
+    for (const auto& layer : image.layers) layers.push_back(layer.digest);
+    if (listener.found) listener.found(layers);
+  };
   const auto sink = [&](const image::registry::Progress& p) {
-    if (progress) progress(short_digest(p.digest), image::registry::to_string(p.status), p.current, p.total);
+    if (listener.step) listener.step({p.digest, image::registry::to_string(p.status), p.current, p.total});
   };
   const auto pulled = TRY(client.pull(reference, store.content(), options, sink, stop));
-  auto repo_digest = reference;
-  repo_digest.tag.clear();
-  repo_digest.digest = pulled.target.digest;
-  image::AddSpec spec{.manifest = pulled.manifest.digest, .repo_digests = {repo_digest}};
+  image::AddSpec spec{.manifest = pulled.manifest.digest, .repo_digests = {repo_digest(reference, pulled.target.digest)}};
   if (!reference.tag.empty()) {
     auto tag = reference;
     tag.digest = Digest();
     spec.tags.push_back(tag);
   }
-  spec.progress = [&](const Digest& diff_id, std::uint64_t done, std::uint64_t total) {
-    if (progress) progress(short_digest(diff_id), "extracting", done, total);
+  // Unpacking speaks of diffIDs; who listens knows the blobs.
+  const auto config = TRY(oci::parse_image_config(TRY(store.content().read(pulled.config.digest))));
+  const auto tell = [&](const Digest& diff_id, std::string_view status, std::uint64_t done, std::uint64_t total) {
+    const auto& ids = config.rootfs.diff_ids;
+    for (std::size_t i = 0; listener.step && i < std::min(ids.size(), pulled.layers.size()); ++i)
+      if (ids[i] == diff_id) listener.step({pulled.layers[i].digest, status, done, total});
   };
-  return PulledAs{.id = TRY(store.add(spec, lease, stop)), .digest = pulled.target.digest};
+  spec.progress = [&](const Digest& diff_id, std::uint64_t done, std::uint64_t total) { tell(diff_id, "extracting", done, total); };
+  spec.unpacked = [&](const Digest& diff_id) { tell(diff_id, "unpacked", 0, 0); };
+  const auto& asked = spec.tags.empty() ? spec.repo_digests.front() : spec.tags.front();
+  const bool known = is_named(store, asked, pulled.config.digest);
+  return PulledAs{.id = TRY(store.add(spec, lease, stop)), .digest = pulled.target.digest, .changed = !known};
+}
+
+Result<Digest> push_image(image::ImageStore& store, image::registry::Client& client, const image::Reference& reference,
+                          const TransferListener& listener, const StopSource& stop) {
+  const auto record = TRY(store.inspect(reference.str()));
+  std::vector<Digest> layers;
+  for (const auto& layer : record.layers) layers.push_back(layer.blob);
+  if (listener.found) listener.found(layers);
+  const auto sink = [&](const image::registry::Progress& p) {
+    if (listener.step) listener.step({p.digest, image::registry::to_string(p.status), p.current, p.total});
+  };
+  const image::registry::PushOptions options{.mount_from = other_repositories(record, reference)};
+  auto lease = store.lease();
+  for (const auto& layer : record.layers) lease.protect(layer.blob);
+  const auto digest = TRY(client.push(reference, record.manifest, store.content(), options, sink, stop));
+  TRY(store.add_repo_digest(record.id, repo_digest(reference, digest)));
+  return digest;
 }
 
 std::unique_ptr<Images> make_images(image::ImageStore& store, image::registry::Client& client) {

@@ -36,14 +36,20 @@ Result<ImageId> commit_image(ImageStore& store, const CommitSpec& spec, const St
   auto& config = image.config;
   if (spec.config) config.config = *spec.config;
   TRY(build::apply_changes(config.config, spec.changes), "commit");
-  image.layers.push_back(TRY(write_upper(store.content(), spec, lease, stop), "commit"));
-  config.rootfs.diff_ids.push_back(image.layers.back().digest);  // plain tar: the blob is its own diffID
+  if (spec.upper >= 0) {
+    image.layers.push_back(TRY(write_upper(store.content(), spec, lease, stop), "commit"));
+    config.rootfs.diff_ids.push_back(image.layers.back().digest);  // plain tar: the blob is its own diffID
+  }
   const auto platform = oci::host_platform();
   if (config.architecture.empty()) config.architecture = platform.architecture;
   if (config.os.empty()) config.os = platform.os;
   config.author = spec.author;
   config.created = format_time(store.clock().now());
-  config.history.push_back({.created = config.created, .created_by = spec.created_by, .author = spec.author, .comment = spec.message});
+  config.history.push_back({.created = config.created,
+                            .created_by = spec.created_by,
+                            .author = spec.author,
+                            .comment = spec.message,
+                            .empty_layer = spec.upper < 0});
   image.tags = spec.tags;
   image.unpack = spec.unpack;
   return make_image(store, image, lease, stop);

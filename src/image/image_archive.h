@@ -45,6 +45,7 @@ struct LoadSpec {
   UnpackOptions unpack;
   unsigned parallel = 2;
   std::uint64_t max_bytes = std::uint64_t{256} << 30;  ///< of the uncompressed archive
+  UnpackProgress progress;                             ///< called from several threads; may be empty
 };
 struct LoadedImage {
   ImageId id;
@@ -58,7 +59,7 @@ struct LoadedImage {
 
 struct CommitSpec {
   std::optional<ImageId> base;  ///< the image under the upper folder; unset: none
-  int upper = -1;               ///< the overlay upper folder; its container is stopped or paused
+  int upper = -1;               ///< the overlay upper folder; its container is stopped or paused. -1: nothing was written, no layer
   TreeOptions tree;
   std::optional<oci::ImageRunConfig> config;  ///< instead of the base's
   std::vector<std::string> changes;           ///< Dockerfile instructions, see build::apply_changes()

@@ -237,7 +237,7 @@ Result<> ImageDb::tag(const std::string& name, const ImageId& id, Time now) {
   const auto durably = TRY(Durably::begin(db_.get()));
   auto transaction = TRY(Transaction::begin(db_.get()));
   TRY(run(db_.get(), kSetName, {name, id.str()}));
-  TRY(run(db_.get(), "UPDATE images SET tagged = ?2, hidden = 0 WHERE id = ?1",
+  TRY(run(db_.get(), "UPDATE images SET tagged = max(tagged, CAST(?2 AS INTEGER)), hidden = 0 WHERE id = ?1",
           {id.str(), std::to_string(now.time_since_epoch().count())}));
   return transaction.commit();
 }

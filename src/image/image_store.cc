@@ -286,6 +286,11 @@ Result<> ImageStore::tag(std::string_view reference_or_id, const Reference& name
   return state_->db.tag(stored_name(name), id, state_->clock.now());
 }
 
+Result<> ImageStore::add_repo_digest(const ImageId& id, const Reference& name) {
+  if (name.digest.empty()) return fail(Code::invalid_argument, "{} has no digest", name.str());
+  return state_->db.tag(stored_name(name), id, Time{});
+}
+
 Result<Removed> ImageStore::remove(std::string_view reference_or_id, const RemoveOptions& options) {
   const auto record = TRY(state_->find(reference_or_id));
   auto names = record.tags;

@@ -146,6 +146,8 @@ class ImageStore {
 
   /// Gives another name; it moves from the image that had it.
   [[nodiscard]] Result<> tag(std::string_view reference_or_id, const Reference& name);
+  /// Records that a registry has the image under this repository@digest. Errors: invalid_argument without a digest.
+  [[nodiscard]] Result<> add_repo_digest(const ImageId& id, const Reference& name);
   /// Removes a name, and the image with its last name; by ID, all names. Errors: not_found, failed_precondition when held or, by ID, named
   /// in several repositories, unless forced.
   [[nodiscard]] Result<Removed> remove(std::string_view reference_or_id, const RemoveOptions& options = {});

@@ -159,10 +159,13 @@ Result<Digest> Loader::blob_of(const Member& member) {
 }
 
 Result<> Loader::record(const Digest& manifest, const std::vector<Reference>& names) {
-  const AddSpec add{.manifest = manifest, .tags = names, .unpack = spec_.unpack, .parallel = spec_.parallel};
-  LoadedImage image{.id = TRY(store_.add(add, lease_, stop_), "load")};
-  for (const auto& name : names) image.names.push_back(name.familiar());
-  loaded_.push_back(std::move(image));
+  const AddSpec add{.manifest = manifest, .tags = names, .unpack = spec_.unpack, .parallel = spec_.parallel, .progress = spec_.progress};
+  const auto id = TRY(store_.add(add, lease_, stop_), "load");
+  // An archive lists an image once for each of its names.
+  auto image = std::find_if(loaded_.begin(), loaded_.end(), [&](const LoadedImage& other) { return other.id == id; });
+  if (image == loaded_.end()) image = loaded_.insert(loaded_.end(), LoadedImage{.id = id});
+  for (const auto& name : names)
+    if (std::find(image->names.begin(), image->names.end(), name.familiar()) == image->names.end()) image->names.push_back(name.familiar());
   return {};
 }
 

@@ -122,6 +122,13 @@ struct ImagePrune {
   friend bool operator==(const ImagePrune&, const ImagePrune&) = default;
 };
 
+/// GET /distribution/{name}/json.
+struct DistributionInspect {
+  oci::Descriptor descriptor;
+  std::vector<oci::Platform> platforms;
+  friend bool operator==(const DistributionInspect&, const DistributionInspect&) = default;
+};
+
 /// An answer that is only an ID: of a commit.
 struct CreatedId {
   std::string id;

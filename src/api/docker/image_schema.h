@@ -156,6 +156,17 @@ struct Schema<api::docker::ImagePrune> {
 };
 
 template <>
+struct Schema<api::docker::DistributionInspect> {
+  using T = api::docker::DistributionInspect;
+  static constexpr std::string_view name = "DistributionInspect";
+  static constexpr std::string_view doc = "What a registry has under a name.";
+  static constexpr auto fields = std::tuple{
+      always("Descriptor", &T::descriptor, "Its manifest or index."),
+      always("Platforms", &T::platforms, "For which machines."),
+  };
+};
+
+template <>
 struct Schema<api::docker::CreatedId> {
   using T = api::docker::CreatedId;
   static constexpr std::string_view name = "IdResponse";

@@ -180,11 +180,11 @@ server::native::Api make_api(const Options& options, const std::optional<os::Roo
           .images = *m.images,
           .registry = *m.registry,
           .registry_as =
-              [options](const image::registry::Credential& credential, const std::string& domain, bool insecure) {
+              [options, registry = &*m.registry](const image::registry::Credential& credential, const std::string& domain, bool insecure) {
                 auto with = registry_options(options).value_or(image::registry::Options{});
                 if (!credential.empty()) with.credentials[domain] = credential;
                 if (insecure) with.insecure_registries.push_back(domain);
-                return image::registry::Client(with);
+                return registry->sibling(with);
               },
           .topologies = *m.topologies,
           .facts = facts(options, rootless),

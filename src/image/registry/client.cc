@@ -66,19 +66,21 @@ Result<std::vector<std::string>> pages(Shared& shared, const std::string& domain
 }  // namespace
 
 struct Client::State {
-  explicit State(Options options) : shared(std::move(options)) {}
+  State(Options options, std::shared_ptr<InFlight> transfers) : shared(std::move(options)), in_flight(std::move(transfers)) {}
   Shared shared;
-  InFlight in_flight;
+  std::shared_ptr<InFlight> in_flight;  ///< shared by siblings
 };
 
-Client::Client(Options options) : state_(std::make_unique<State>(std::move(options))) {}
+Client::Client(Options options) : Client(std::make_unique<State>(std::move(options), std::make_shared<InFlight>())) {}
+Client::Client(std::unique_ptr<State> state) : state_(std::move(state)) {}
+Client Client::sibling(Options options) const { return Client(std::make_unique<State>(std::move(options), state_->in_flight)); }
 Client::Client(Client&&) noexcept = default;
 Client& Client::operator=(Client&&) noexcept = default;
 Client::~Client() = default;
 
 Result<PulledImage> Client::pull(const Reference& reference, const ContentStore& store, const PullOptions& options,
                                  const ProgressSink& progress, const StopSource& stop) {
-  return pull_image(state_->shared, state_->in_flight, reference, store, options, progress, stop);
+  return pull_image(state_->shared, *state_->in_flight, reference, store, options, progress, stop);
 }
 
 Result<Digest> Client::push(const Reference& reference, const Digest& target, const ContentStore& store, const PushOptions& options,
@@ -88,6 +90,10 @@ Result<Digest> Client::push(const Reference& reference, const Digest& target, co
 
 Result<oci::Descriptor> Client::resolve(const Reference& reference, const StopSource& stop, const Deadline& deadline) {
   return TRY(resolve_reference(state_->shared, reference, {.stop = stop, .deadline = deadline}), "resolve {}", reference.familiar());
+}
+
+Result<RemoteImage> Client::describe(const Reference& reference, const StopSource& stop, const Deadline& deadline) {
+  return TRY(describe_reference(state_->shared, reference, {.stop = stop, .deadline = deadline}), "inspect {}", reference.familiar());
 }
 
 Result<std::vector<std::string>> Client::tags(const Reference& repository, const StopSource& stop, const Deadline& deadline) {

@@ -24,6 +24,8 @@ struct PullOptions {
   Deadline deadline;                              ///< of the whole pull
   /// Called with each digest before the store is asked for it, from the calling thread: where a caller leases it (Lease::protect).
   std::function<void(const Digest&)> protect;
+  /// Called once, from the calling thread, when it is known what is wanted and nothing but manifests has come: all of PulledImage is set.
+  std::function<void(const struct PulledImage&)> found;
   /// Whether the unpacked layer with this diffID is there, so that its blob is not needed. Empty: blobs are always fetched.
   std::function<bool(const Digest& diff_id)> have_layer;
 };
@@ -36,6 +38,12 @@ struct PulledImage {
   oci::Descriptor config;               ///< of that manifest
   std::vector<oci::Descriptor> layers;  ///< of that manifest, lowest first
   std::vector<oci::Descriptor> manifests;  ///< every image manifest that was fetched
+};
+
+/// What a registry has under a name.
+struct RemoteImage {
+  oci::Descriptor target;                ///< a manifest or an index
+  std::vector<oci::Platform> platforms;  ///< of each manifest of an index, or of the image
 };
 
 struct PushOptions {
@@ -52,6 +60,8 @@ struct PushOptions {
 class Client {
  public:
   explicit Client(Options options);
+  /// One with other options that shares this one's transfers: both see to it together that no blob is fetched twice.
+  Client sibling(Options options) const;
   Client(Client&&) noexcept;
   Client& operator=(Client&&) noexcept;
   ~Client();
@@ -66,6 +76,8 @@ class Client {
                                     const ProgressSink& progress, const StopSource& stop);
   /// What the reference names now, without fetching blobs.
   [[nodiscard]] Result<oci::Descriptor> resolve(const Reference& reference, const StopSource& stop, const Deadline& deadline);
+  /// What the reference names now, and for which platforms; of a single image its config is read.
+  [[nodiscard]] Result<RemoteImage> describe(const Reference& reference, const StopSource& stop, const Deadline& deadline);
   /// The tags of a repository, in the registry's order (at most 100,000).
   [[nodiscard]] Result<std::vector<std::string>> tags(const Reference& repository, const StopSource& stop, const Deadline& deadline);
   /// The repositories of a registry that its catalog shows (at most 100,000). Many registries refuse this.
@@ -77,6 +89,7 @@ class Client {
 
  private:
   struct State;
+  explicit Client(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };
 

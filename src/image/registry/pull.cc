@@ -29,6 +29,7 @@ class Pull {
     auto top = TRY(manifest(out_.reference.selector(), std::nullopt));
     out_.target = top.descriptor;
     TRY(take(top, 0));
+    if (options_.found) options_.found(out_);
     TRY(fetch_configs());
     TRY(fetch_layers());
     // Blobs first, then what names them: an interrupted pull leaves no manifest whose parts are missing.
@@ -198,17 +199,61 @@ Result<PulledImage> pull_image(Shared& shared, InFlight& in_flight, const Refere
   return TRY(Pull(shared, in_flight, reference, store, options, progress, bounds).run(), "pull {}", reference.familiar());
 }
 
-Result<oci::Descriptor> resolve_reference(Shared& shared, const Reference& reference, const Bounds& bounds) {
-  Session session(shared);
-  const auto endpoints = TRY(shared.hosts.endpoints(reference.domain, session.transport(), bounds));
+namespace {
+
+/// The platform that an image config is for.
+Result<oci::Platform> platform_of(Session& session, const Endpoint& endpoint, const std::string& repository, const oci::Descriptor& config,
+                                  const Bounds& bounds) {
+  const auto& options = session.shared().options;
+  const auto what = "config " + config.digest.str();
+  if (config.size > static_cast<std::int64_t>(options.limits.manifest_bytes))
+    return fail(Code::resource_exhausted, "{} has {} bytes, more than {}", what, config.size, options.limits.manifest_bytes);
+  const Request request{.url = endpoint.address(repository + "/blobs/" + config.digest.str()),
+                        .body_limit = options.limits.manifest_bytes,
+                        .timeouts = options.timeouts};
+  const auto response = TRY(session.send(endpoint, request, pull_scope(repository), what, bounds));
+  if (TRY(digest_like(config.digest, response.body)) != config.digest)
+    return fail(Code::data_loss, "{}: the registry sends something else", what);
+  const auto image = TRY(oci::parse_image_config(response.body), "{}", what);
+  return oci::Platform{.architecture = image.architecture,
+                       .os = image.os,
+                       .os_version = image.os_version,
+                       .os_features = image.os_features,
+                       .variant = image.variant};
+}
+
+/// The manifest that a reference names, with the endpoint that has it.
+Result<std::pair<FetchedManifest, Endpoint>> find_manifest(Session& session, const Reference& reference, const Bounds& bounds) {
+  const auto endpoints = TRY(session.shared().hosts.endpoints(reference.domain, session.transport(), bounds));
   Error last;
   for (const auto& endpoint : endpoints) {
     auto got = fetch_manifest(session, endpoint, reference.path, reference.selector(), std::nullopt, bounds);
-    if (got) return std::move(got->descriptor);
+    if (got) return std::pair(std::move(*got), endpoint);
     last = std::move(got).error();
     if (is_final(last.code)) break;
   }
   return std::unexpected(std::move(last));
+}
+
+}  // namespace
+
+Result<RemoteImage> describe_reference(Shared& shared, const Reference& reference, const Bounds& bounds) {
+  Session session(shared);
+  const auto [document, endpoint] = TRY(find_manifest(session, reference, bounds));
+  RemoteImage out{.target = document.descriptor};
+  if (oci::is_index(document.descriptor.media_type)) {
+    for (const auto& child : TRY(oci::parse_index(document.bytes)).manifests)
+      if (child.platform) out.platforms.push_back(*child.platform);
+    return out;
+  }
+  const auto manifest = TRY(oci::parse_manifest(document.bytes));
+  if (manifest.artifact_type.empty()) out.platforms.push_back(TRY(platform_of(session, endpoint, reference.path, manifest.config, bounds)));
+  return out;
+}
+
+Result<oci::Descriptor> resolve_reference(Shared& shared, const Reference& reference, const Bounds& bounds) {
+  Session session(shared);
+  return std::move(TRY(find_manifest(session, reference, bounds)).first.descriptor);
 }
 
 }  // namespace fulcrum::image::registry

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "api/docker/image_schema.h"
+#include "server/docker/image_commit.h"
 #include "server/docker/image_remove.h"
 #include "server/docker/image_support.h"
 #include "server/docker/image_view.h"
@@ -176,6 +177,7 @@ constexpr std::array kOperations = std::to_array<Operation>({
     {.method = "GET", .path = "/images/{name...}/json", .handle = inspect},
     {.method = "GET", .path = "/images/{name...}/history", .handle = history},
     {.method = "POST", .path = "/images/{name...}/tag", .handle = tag},
+    {.method = "POST", .path = "/commit", .handle = commit_container},
     {.method = "POST", .path = "/images/prune", .handle = prune},
     {.method = "DELETE", .path = "/images/{name...}", .handle = remove},
 });

@@ -4,6 +4,7 @@
 #include <boost/json.hpp>
 
 #include "base/sys.h"
+#include "control/commit.h"
 #include "control/lifecycle.h"
 #include "image/diff.h"
 #include "image/image_archive.h"
@@ -83,44 +84,17 @@ Result<> export_tree(Api& api, Request& request, ResponseWriter& response) {
   return image::write_tree(directory.get(), [&](std::string_view data) { return response.write(data); }, {}, request.stop());
 }
 
-/// Pauses a running workload while its files are read, when asked to.
-class Pause {
- public:
-  static Result<Pause> hold(Api& api, const api::Workload& workload, bool wanted) {
-    Pause pause(api, workload);
-    if (!wanted || workload.status.phase != api::Phase::running) return pause;
-    TRY(api.engine.sandbox(workload).pause(WorkloadId(workload.metadata.uid)));
-    pause.paused_ = true;
-    return pause;
-  }
-  Pause(Pause&& other) noexcept : api_(other.api_), workload_(other.workload_), paused_(std::exchange(other.paused_, false)) {}
-  ~Pause() {
-    if (paused_) (void)api_.engine.sandbox(workload_).resume(WorkloadId(workload_.metadata.uid));  // the reconciler does it otherwise
-  }
-
- private:
-  Pause(Api& api, const api::Workload& workload) : api_(api), workload_(workload) {}
-  Api& api_;
-  const api::Workload& workload_;
-  bool paused_ = false;
-};
-
 Result<> commit(Api& api, Request& request, ResponseWriter& response) {
   const auto& query = request.query();
   TRY(only(query, {"reference", "author", "message", "change", "pause"}));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto upper = TRY(api.engine.sandbox(workload).upper(WorkloadId(workload.metadata.uid)));
-  const auto fd = TRY(sys::open(upper, O_RDONLY | O_DIRECTORY));
-  image::CommitSpec spec{.base = image::ImageId(workload.status.image_id),
-                         .upper = fd.get(),
-                         .changes = query.all("change"),
-                         .author = std::string(query.get_or("author", "")),
-                         .message = std::string(query.get_or("message", ""))};
+  control::CommitRequest commit{.changes = query.all("change"),
+                                .author = std::string(query.get_or("author", "")),
+                                .message = std::string(query.get_or("message", "")),
+                                .pause = TRY(query.boolean("pause", true))};
   if (const auto reference = query.get("reference"); reference && !reference->empty())
-    spec.tags.push_back(TRY(image::Reference::parse(*reference)));
-  const auto paused = TRY(Pause::hold(api, workload, TRY(query.boolean("pause", true))));
-  const auto id = TRY(image::commit_image(api.images, spec, request.stop()));
-  TRY(api.engine.objects().record({api.engine.objects().event(workload, "commit", {{"imageId", id.str()}})}));
+    commit.tags.push_back(TRY(image::Reference::parse(*reference)));
+  const auto id = TRY(control::commit_workload(api.engine, api.images, workload, commit, request.stop()));
   return response.send_json(201, fmt::format(R"({{"id":"{}"}})", id.str()));
 }
 

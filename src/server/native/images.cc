@@ -3,7 +3,6 @@
 #include <boost/json.hpp>
 
 #include "api/oci/image_spec.h"
-#include "base/sys.h"
 #include "image/image_archive.h"
 #include "server/native/body_pipe.h"
 #include "server/native/support.h"
@@ -131,7 +130,7 @@ Result<> tell_removed(Api& api, const image::Removed& removed) {
   auto& objects = api.engine.objects();
   std::vector<api::Event> events;
   for (const auto& name : removed.untagged) events.push_back(objects.event("image", "untag", name, familiar(name)));
-  for (const auto& id : removed.deleted) events.push_back(objects.event("image", "delete", id.str(), id.str()));
+  for (const auto& gone : removed.deleted) events.push_back(objects.event("image", "delete", gone.str(), gone.str()));
   if (events.size() > 32) events.resize(32);  // one transaction is bounded
   return events.empty() ? Result<>() : objects.record(std::move(events));
 }

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "control/image_access.h"
+#include "server/native/registry_access.h"
 #include "server/native/support.h"
 
 namespace fulcrum::server::native {
@@ -69,6 +70,13 @@ class Lines {
   void progress(const std::string& id, std::string_view status, std::uint64_t current, std::uint64_t total) {
     write({{"id", id}, {"status", std::string(status)}, {"current", current}, {"total", total}});
   }
+  /// Writes each step of a transfer, a blob by the first digits of its digest. Must not outlive this.
+  control::TransferListener listener() {
+    return {.step = [this](const control::TransferStep& step) {
+      const auto& digest = step.blob.str();
+      if (step.status != "unpacked") progress(digest.substr(digest.find(':') + 1, 12), step.status, step.current, step.total);
+    }};
+  }
   void error(const Error& error) { write({{"error", {{"code", std::string(to_string(error.code))}, {"message", error.message}}}}); }
 
  private:
@@ -77,26 +85,15 @@ class Lines {
   bool broken_ = false;
 };
 
-/// Calls `work` with the daemon's registry client, or with one that has the request's credentials.
-template <class Work>
-auto with_client(Api& api, const Body& body, Work work) {
-  if (body.credential.empty() && !body.insecure) return work(api.registry);
-  auto client = api.registry_as(body.credential, body.reference.domain, body.insecure);
-  return work(client);
-}
-
 Result<> pull(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
   const auto body = TRY(parse_body(request));
   TRY(response.begin(200, "application/x-ndjson"));
   Lines lines(response);
-  const auto pulled = with_client(api, body, [&](image::registry::Client& client) {
-    return control::pull_image(
-        api.images, client, {.reference = body.text, .platform = body.platform},
-        [&](const std::string& id, std::string_view status, std::uint64_t current, std::uint64_t total) {
-          lines.progress(id, status, current, total);
-        },
-        request.stop());
+  const ClientStop stop(request, response);
+  const auto listener = lines.listener();
+  const auto pulled = with_client(api, body.credential, body.reference.domain, body.insecure, [&](image::registry::Client& client) {
+    return control::pull_image(api.images, client, {.reference = body.text, .platform = body.platform}, listener, stop.source());
   });
   if (!pulled) {
     lines.error(pulled.error());
@@ -113,12 +110,10 @@ Result<> push(Api& api, Request& request, ResponseWriter& response) {
   const auto record = TRY(api.images.inspect(body.text));
   TRY(response.begin(200, "application/x-ndjson"));
   Lines lines(response);
-  const auto sink = [&](const image::registry::Progress& p) {
-    const auto colon = p.digest.str().find(':');
-    lines.progress(p.digest.str().substr(colon + 1, 12), image::registry::to_string(p.status), p.current, p.total);
-  };
-  const auto pushed = with_client(api, body, [&](image::registry::Client& client) {
-    return client.push(body.reference, record.manifest, api.images.content(), {}, sink, request.stop());
+  const ClientStop stop(request, response);
+  const auto listener = lines.listener();
+  const auto pushed = with_client(api, body.credential, body.reference.domain, body.insecure, [&](image::registry::Client& client) {
+    return control::push_image(api.images, client, body.reference, listener, stop.source());
   });
   if (!pushed) {
     lines.error(pushed.error());

@@ -1,0 +1,57 @@
+#include "server/docker/registry_errors.h"
+
+#include <algorithm>
+
+#include "api/docker/system_schema.h"
+#include "image/registry/credentials.h"
+
+namespace fulcrum::server::docker {
+
+Result<image::registry::Credential> credential_of(const http::Headers& headers) {
+  std::string text(headers.get("X-Registry-Auth").value_or(""));
+  std::replace(text.begin(), text.end(), '-', '+');
+  std::replace(text.begin(), text.end(), '_', '/');
+  if (text.empty()) return image::registry::Credential{};
+  const auto json = image::registry::decode_base64(text);
+  const auto auth = json ? schema::decode_text<api::docker::AuthConfig>(*json, schema::UnknownFields::ignore)
+                         : Result<api::docker::AuthConfig>(std::unexpected(json.error()));
+  if (!auth) {
+    if (json && *json == "null") return image::registry::Credential{};
+    return fail(Code::invalid_argument, "invalid X-Registry-Auth header: {}", auth.error().message);
+  }
+  image::registry::Credential credential{.username = auth->username,
+                                         .password = auth->password,
+                                         .identity_token = auth->identity_token,
+                                         .registry_token = auth->registry_token};
+  if (!auth->auth.empty() && auth->username.empty()) {
+    const auto pair = TRY(image::registry::decode_base64(auth->auth), "invalid X-Registry-Auth header: auth");
+    const auto colon = pair.find(':');
+    credential.username = pair.substr(0, colon);
+    credential.password = colon == std::string::npos ? "" : pair.substr(colon + 1);
+  }
+  return credential;
+}
+
+Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb) {
+  const std::string_view text = error.message;
+  switch (error.code) {
+    case Code::cancelled:
+    case Code::invalid_argument: return error;
+    case Code::unimplemented: return {Code::invalid_argument, error.message};  // e.g. schema 1
+    case Code::unauthenticated:
+      if (verb == "push") return {Code::unauthenticated, "unauthorized: authentication required - " + error.message};
+      return {Code::unauthenticated, fmt::format("{} access denied for {}, repository does not exist or may require 'docker login': {}",
+                                                 verb, reference.familiar_name(), error.message)};
+    case Code::permission_denied:
+      if (verb == "push") return {Code::permission_denied, "denied: requested access to the resource is denied - " + error.message};
+      return {Code::not_found, fmt::format("{} access denied for {}, repository does not exist or may require 'docker login': {}", verb,
+                                           reference.familiar_name(), error.message)};
+    case Code::not_found:
+      if (text.find("NAME_UNKNOWN") != std::string_view::npos)
+        return {Code::not_found, fmt::format("repository {} not found: {}", reference.familiar_name(), error.message)};
+      return {Code::not_found, fmt::format("manifest for {} not found: {}", reference.familiar(), error.message)};
+    default: return {Code::internal, error.message};
+  }
+}
+
+}  // namespace fulcrum::server::docker
