@@ -268,3 +268,38 @@ def test_C02_distribution_inspect(docker, registry):
     assert status == 200 and body["Descriptor"]["digest"] == registry.digest("box:1")
     assert body["Platforms"] == [{"architecture": "amd64", "os": "linux"}]
     assert docker.api("GET", f"/distribution/{ADDRESS}/nosuch:1/json")[0] == 404
+
+
+def test_C17_commit_keeps_what_the_container_changed_and_how_it_runs(docker):
+    identity = docker.inspect("box")["Id"]
+    container = docker.ok("create", "--name", "c", "-e", "A=b", "-w", "/data", "--label", "x=y", "box", "sh", "-c", "echo changed > /data/new")
+    early = docker.ok("commit", "c", "early")  # it never ran: no layer
+    assert docker.inspect("early")["RootFS"] == docker.inspect("box")["RootFS"]
+    docker.ok("start", "-a", "c")
+    made = docker.ok("commit", "-a", "Alice", "-m", "a note", "-c", "CMD [\"cat\", \"new\"]", "c", "changed:1")
+    found = docker.inspect("changed:1")
+    assert found["Id"] == made != early and found["Parent"] == identity and found["Author"] == "Alice" and found["Comment"] == "a note"
+    config = found["Config"]
+    assert config["Cmd"] == ["cat", "new"] and config["WorkingDir"] == "/data" and "A=b" in config["Env"] and config["Labels"] == {"x": "y"}
+    assert docker.ok("run", "--rm", "changed:1") == "changed"
+    newest = docker.api("GET", "/images/changed:1/history")[1][0]
+    assert newest["Comment"] == "a note" and newest["CreatedBy"] == "sh -c echo changed > /data/new" and newest["Tags"] == ["changed:1"]
+    # an image that others were made from stays
+    docker.ok("rm", container)
+    assert "image has dependent child images" in docker.cli("rmi", "-f", identity).stderr
+    assert docker.api("POST", "/commit?container=nosuch")[0] == 404
+
+
+def test_C17_export_and_import_keep_every_file(docker, tmp_path):
+    docker.ok("create", "--name", "c", "box")
+    docker.ok("export", "-o", tmp_path / "c.tar", "c")
+    docker.ok("import", tmp_path / "c.tar", "again:1")
+    docker.ok("create", "--name", "d", "again:1", "sh")
+    docker.ok("export", "-o", tmp_path / "d.tar", "d")
+
+    def files(path):
+        with tarfile.open(path) as tar:
+            return {m.name: (m.type, m.mode, m.uid, m.gid, m.size, m.linkname, tar.extractfile(m).read() if m.isreg() else b"") for m in tar
+                    if not m.name.startswith(("dev", "proc", "sys", ".dockerenv"))}
+
+    assert files(tmp_path / "c.tar") == files(tmp_path / "d.tar")
