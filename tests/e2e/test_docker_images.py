@@ -1,6 +1,6 @@
 """Images through Docker's API: the docker command line against a private engine and a real registry."""
+import base64
 import hashlib
-import io
 import json
 import re
 import tarfile
@@ -104,13 +104,14 @@ def test_C02_login_push_and_pull_need_the_password(docker):
         docker.ok("tag", "box", name)
         refused = docker.cli("push", name)
         assert refused.returncode == 1 and "unauthorized" in refused.stderr
-        wrong = docker.cli("login", "-u", "alice", "--password-stdin", "127.0.0.1:5001", input="wrong")
-        assert wrong.returncode == 1
-        docker.ok("login", "-u", "alice", "--password-stdin", "127.0.0.1:5001", input="secret")
+        credential = docker.config / "config.json"  # what `docker login` writes
+        credential.write_text(json.dumps({"auths": {"127.0.0.1:5001": {"auth": base64.b64encode(b"alice:wrong").decode()}}}))
+        assert "unauthorized" in docker.cli("push", name).stderr
+        credential.write_text(json.dumps({"auths": {"127.0.0.1:5001": {"auth": base64.b64encode(b"alice:secret").decode()}}}))
         docker.ok("push", name)
         docker.ok("rmi", name)
         docker.ok("pull", name)
-        docker.ok("logout", "127.0.0.1:5001")
+        credential.unlink()
         refused = docker.cli("pull", name)
         assert refused.returncode == 1 and "docker login" in refused.stderr
         assert docker.api("POST", f"/images/create?fromImage={name}", headers={"X-Registry-Auth": "???"})[0] == 400
@@ -230,22 +231,23 @@ def test_C03_remove_says_what_it_did(docker):
 
 def test_C03_remove_of_an_image_in_use(docker):
     identity = docker.inspect("box")["Id"]
-    running = docker.ok("run", "-d", "--init", "box", "sleep", "1000")
+    docker.engine.ok("run", "-d", "--name", "w", "box", "sleep", "1000")
+    running = docker.engine.inspect("w")["metadata"]["uid"]
     conflict = docker.cli("rmi", "box").stderr
     assert f'unable to remove repository reference "box" (must force) - container {running[:12]} is using its referenced image {identity[7:19]}' in conflict
     conflict = docker.cli("rmi", "-f", identity).stderr
     assert f"(cannot be forced) - image is being used by running container {running[:12]}" in conflict
-    docker.ok("kill", running)
-    docker.ok("wait", running)
+    docker.engine.ok("stop", "-t", "0", "w")
     conflict = docker.cli("rmi", identity).stderr
     assert f"(must be forced) - image is being used by stopped container {running[:12]}" in conflict
     assert docker.api("GET", "/images/json")[1][0]["Id"] == identity
     docker.ok("rmi", "-f", identity)
     assert docker.api("GET", "/images/json")[1] == []
     # the container keeps what it runs on
-    docker.ok("start", running)
-    assert docker.ok("exec", running, "cat", "/data/seed") == "from the image"
-    docker.ok("rm", "-f", running)
+    docker.engine.ok("start", "w")
+    assert docker.engine.ok("exec", "w", "cat", "/data/seed") == "from the image"
+    docker.engine.ok("rm", "-f", "w")
+    assert docker.api("POST", "/images/prune")[1]["SpaceReclaimed"] > 1_000_000  # nobody needs its layers any more
 
 
 def test_C03_prune(docker, tmp_path):
@@ -272,34 +274,102 @@ def test_C02_distribution_inspect(docker, registry):
 
 def test_C17_commit_keeps_what_the_container_changed_and_how_it_runs(docker):
     identity = docker.inspect("box")["Id"]
-    container = docker.ok("create", "--name", "c", "-e", "A=b", "-w", "/data", "--label", "x=y", "box", "sh", "-c", "echo changed > /data/new")
+    docker.engine.ok("create", "--name", "c", "-e", "A=b", "-w", "/data", "--label", "x=y", "box", "sh", "-c", "echo changed > /data/new")
     early = docker.ok("commit", "c", "early")  # it never ran: no layer
     assert docker.inspect("early")["RootFS"] == docker.inspect("box")["RootFS"]
-    docker.ok("start", "-a", "c")
+    docker.engine.ok("start", "c")
+    docker.engine.wait("c", "stopped")
     made = docker.ok("commit", "-a", "Alice", "-m", "a note", "-c", "CMD [\"cat\", \"new\"]", "c", "changed:1")
     found = docker.inspect("changed:1")
     assert found["Id"] == made != early and found["Parent"] == identity and found["Author"] == "Alice" and found["Comment"] == "a note"
     config = found["Config"]
     assert config["Cmd"] == ["cat", "new"] and config["WorkingDir"] == "/data" and "A=b" in config["Env"] and config["Labels"] == {"x": "y"}
-    assert docker.ok("run", "--rm", "changed:1") == "changed"
+    assert docker.engine.ok("run", "--rm", "changed:1") == "changed"
     newest = docker.api("GET", "/images/changed:1/history")[1][0]
     assert newest["Comment"] == "a note" and newest["CreatedBy"] == "sh -c echo changed > /data/new" and newest["Tags"] == ["changed:1"]
     # an image that others were made from stays
-    docker.ok("rm", container)
+    docker.engine.ok("rm", "c")
     assert "image has dependent child images" in docker.cli("rmi", "-f", identity).stderr
     assert docker.api("POST", "/commit?container=nosuch")[0] == 404
 
 
 def test_C17_export_and_import_keep_every_file(docker, tmp_path):
-    docker.ok("create", "--name", "c", "box")
-    docker.ok("export", "-o", tmp_path / "c.tar", "c")
-    docker.ok("import", tmp_path / "c.tar", "again:1")
-    docker.ok("create", "--name", "d", "again:1", "sh")
-    docker.ok("export", "-o", tmp_path / "d.tar", "d")
+    def exported(name, image):
+        docker.engine.ok("run", "--name", name, image, "true")
+        docker.engine.ok("export", "-o", tmp_path / name, name)
+        with tarfile.open(tmp_path / name) as tar:
+            return {m.name: (m.type, m.mode, m.uid, m.gid, m.size, m.linkname, tar.extractfile(m).read() if m.isreg() else b"") for m in tar}
 
-    def files(path):
-        with tarfile.open(path) as tar:
-            return {m.name: (m.type, m.mode, m.uid, m.gid, m.size, m.linkname, tar.extractfile(m).read() if m.isreg() else b"") for m in tar
-                    if not m.name.startswith(("dev", "proc", "sys", ".dockerenv"))}
+    first = exported("c", "box")
+    docker.ok("import", "-c", "CMD [\"sh\"]", "-c", "ENV PATH=/bin", tmp_path / "c", "again:1")
+    assert exported("d", "again:1") == first and "data/seed" in {name.removeprefix("./") for name in first}
 
-    assert files(tmp_path / "c.tar") == files(tmp_path / "d.tar")
+
+def big_image(docker, tmp_path, name):
+    """An image whose one layer takes a while to send: bytes that do not compress."""
+    with tarfile.open(tmp_path / "big.rootfs", "w") as tar:
+        info = tarfile.TarInfo("noise")
+        info.size = 400 << 20
+        with open("/dev/urandom", "rb") as noise:
+            tar.addfile(info, noise)
+    docker.ok("import", tmp_path / "big.rootfs", name)
+    (tmp_path / "big.rootfs").unlink()
+
+
+def begin_pull(docker, name):
+    """A pull by plain requests: its connection once the first bytes of a layer have come."""
+    connection = UnixConnection(docker.engine.socket)
+    connection.request("POST", f"/v1.47/images/create?fromImage={name}", headers={"X-Registry-Auth": "e30="})
+    response = connection.getresponse()
+    for line in response:
+        if json.loads(line).get("status") == "Downloading":
+            return connection, response
+    raise AssertionError("the pull ended before it was seen")
+
+
+def ingest(docker):
+    return [path.name for path in (docker.engine.data / "images/content/ingest").iterdir()]
+
+
+def test_C02_kill_9_in_a_pull(docker, registry, tmp_path):
+    name = f"{ADDRESS}/big:1"
+    big_image(docker, tmp_path, name)
+    identity, layers = docker.inspect(name)["Id"], docker.inspect(name)["RootFS"]["Layers"]
+    docker.ok("push", name)
+    docker.ok("rmi", name)
+    first = docker.spawn("pull", name)
+    connection, _ = begin_pull(docker, name)  # both are told of the same transfer
+    docker.engine.kill9()
+    _, said = first.communicate(timeout=60)
+    assert first.returncode == 1 and said
+    connection.close()
+    docker.engine.start()
+    assert identity not in image_ids(docker, "-a") and docker.cli("image", "inspect", name).returncode == 1
+    assert len(ingest(docker)) <= 1  # what came so far: the next pull goes on from there
+    docker.ok("pull", name)
+    assert docker.inspect(name)["Id"] == identity and docker.inspect(name)["RootFS"]["Layers"] == layers
+    assert ingest(docker) == []
+    blobs = docker.engine.data / "images/content/blobs/sha256"
+    assert all(hashlib.sha256(blob.read_bytes()).hexdigest() == blob.name for blob in blobs.iterdir())
+
+
+def test_C02_a_client_that_leaves_ends_its_pull(docker, registry, tmp_path):
+    name = f"{ADDRESS}/big:1"
+    big_image(docker, tmp_path, name)
+    docker.ok("push", name)
+    docker.ok("rmi", name)
+    connection, response = begin_pull(docker, name)
+    response.close()
+    connection.close()
+    docker.ok("pull", name)  # waits for whoever has the layer, and goes on from where it stopped
+    assert docker.inspect(name)["RepoTags"] == [name] and ingest(docker) == []
+
+
+def test_C02_two_pulls_of_one_image(docker, registry):
+    name = f"{ADDRESS}/box:1"
+    docker.ok("tag", "box", name)
+    docker.ok("push", name)
+    docker.ok("rmi", "-f", docker.inspect("box")["Id"])
+    pulls = [docker.spawn("pull", "-q", name) for _ in range(4)]
+    assert [pull.wait(60) for pull in pulls] == [0, 0, 0, 0]
+    assert len(image_ids(docker)) == 1 and ingest(docker) == []

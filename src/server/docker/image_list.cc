@@ -15,6 +15,21 @@ struct Window {
   std::optional<std::int64_t> before, since;
 };
 
+/// The patterns of the reference filter, taken apart once.
+Result<std::vector<image::build::Glob>> patterns_of(const Filters& filters) {
+  std::vector<image::build::Glob> patterns;
+  for (const auto& text : filters.get("reference"))
+    patterns.push_back(TRY(image::build::Glob::compile(text), "invalid filter 'reference': \"{}\"", text));
+  return patterns;
+}
+
+/// What list filters mean, worked out once.
+struct Wanted {
+  Window window;
+  std::vector<image::build::Glob> patterns;
+  std::optional<bool> dangling;
+};
+
 Result<std::int64_t> created_of(Api& api, const std::string& reference) {
   const auto record = TRY(find_image(api, reference));
   return unix_seconds(TRY(oci::parse_image_config(record.config)).created);
@@ -40,20 +55,20 @@ Result<Window> window_of(Api& api, const Filters& filters) {
 
 /// Whether the image is listed; takes away the names that the reference filter does not want.
 bool accepts(image::ImageRecord& record, const oci::ImageConfig& config, bool has_children, const ImageListOptions& options,
-             const Filters& filters, const Window& window, std::optional<bool> dangling) {
+             const Filters& filters, const Wanted& wanted) {
   const auto created = unix_seconds(config.created);
-  if (window.before && created >= *window.before) return false;
-  if (window.since && created <= *window.since) return false;
+  if (wanted.window.before && created >= *wanted.window.before) return false;
+  if (wanted.window.since && created <= *wanted.window.since) return false;
   if (!filters.labels(config.config.labels)) return false;
-  if (dangling.value_or(false) && (has_children || !record.tags.empty())) return false;
-  const auto& patterns = filters.get("reference");
+  if (wanted.dangling.value_or(false) && (has_children || !record.tags.empty())) return false;
+  const auto& patterns = wanted.patterns;
   if (!patterns.empty()) {
     const auto unwanted = [&](const std::string& name) { return !reference_matches(name, patterns); };
     std::erase_if(record.tags, unwanted);
     std::erase_if(record.repo_digests, unwanted);
   }
   if (!record.tags.empty() || !record.repo_digests.empty()) return true;
-  return patterns.empty() && dangling.value_or(true) && (options.all || !has_children);
+  return patterns.empty() && wanted.dangling.value_or(true) && (options.all || !has_children);
 }
 
 /// Bytes of each image's layers that other images have, too.
@@ -79,8 +94,8 @@ Result<std::map<std::string, std::int64_t>> shared_sizes(Api& api, const std::ve
 }  // namespace
 
 Result<std::vector<api::docker::ImageSummary>> image_summaries(Api& api, const ImageListOptions& options, const Filters& filters) {
-  const auto window = TRY(window_of(api, filters));
-  const auto dangling = TRY(filters.boolean("dangling"));
+  const Wanted wanted{
+      .window = TRY(window_of(api, filters)), .patterns = TRY(patterns_of(filters)), .dangling = TRY(filters.boolean("dangling"))};
   auto records = TRY(api.native.images.list());
   std::set<std::string> parents;
   for (const auto& record : records) parents.insert(record.parent.str());
@@ -90,7 +105,7 @@ Result<std::vector<api::docker::ImageSummary>> image_summaries(Api& api, const I
   for (auto& record : records) {
     const auto& id = record.id.str();
     const auto config = TRY(oci::parse_image_config(record.config), "image {}", id);
-    if (!accepts(record, config, parents.contains(id), options, filters, window, dangling)) continue;
+    if (!accepts(record, config, parents.contains(id), options, filters, wanted)) continue;
     auto summary = image_summary(record, config);
     if (options.shared_size) summary.shared_size = shared.at(id);
     if (options.containers) summary.containers = static_cast<std::int64_t>(users.count(id));

@@ -44,8 +44,13 @@ bool wants_all_tags(const http::Query& query) {
   return rest.find('@') == std::string_view::npos && (rest.find(':') == std::string_view::npos || rest.ends_with(':'));
 }
 
+struct PullOptions {
+  std::string platform;
+  bool known = false;  ///< a credential was given
+};
+
 /// One image, with its lines.
-Result<> pull_one(Api& api, Client& client, const image::Reference& reference, const std::string& platform, ProgressStream& stream,
+Result<> pull_one(Api& api, Client& client, const image::Reference& reference, const PullOptions& options, ProgressStream& stream,
                   const StopSource& stop) {
   TransferLines lines(stream, TransferLines::Direction::pull);
   const control::TransferListener listener{.found =
@@ -56,22 +61,23 @@ Result<> pull_one(Api& api, Client& client, const image::Reference& reference, c
                                                    lines.add(layer, short_digest(layer), api.native.images.content().contains(layer));
                                                },
                                            .step = [&](const control::TransferStep& step) { lines.step(step); }};
-  const auto pulled = control::pull_image(api.native.images, client, {.reference = reference.str(), .platform = platform}, listener, stop);
-  if (!pulled) return std::unexpected(registry_error(pulled.error(), reference, "pull"));
+  const auto pulled =
+      control::pull_image(api.native.images, client, {.reference = reference.str(), .platform = options.platform}, listener, stop);
+  if (!pulled) return std::unexpected(registry_error(pulled.error(), reference, "pull", options.known));
   TRY(tell_image(api, "pull", TRY(api.native.images.inspect(pulled->id.str())), reference.familiar()));
   stream.status("Digest: " + pulled->digest.str());
   stream.status((pulled->changed ? "Status: Downloaded newer image for " : "Status: Image is up to date for ") + reference.familiar());
   return {};
 }
 
-Result<> pull_all(Api& api, Client& client, image::Reference reference, const std::string& platform, ProgressStream& stream,
+Result<> pull_all(Api& api, Client& client, image::Reference reference, const PullOptions& options, ProgressStream& stream,
                   const StopSource& stop) {
   const auto tags = client.tags(reference, stop, Deadline::never());
-  if (!tags) return std::unexpected(registry_error(tags.error(), reference, "pull"));
+  if (!tags) return std::unexpected(registry_error(tags.error(), reference, "pull", options.known));
   for (const auto& tag : *tags) {
     if (!image::is_tag(tag)) continue;  // a registry may claim anything
     reference.tag = tag;
-    TRY(pull_one(api, client, reference, platform, stream, stop));
+    TRY(pull_one(api, client, reference, options, stream, stop));
   }
   return {};
 }
@@ -80,14 +86,15 @@ Result<> pull(Api& api, Request& request, ResponseWriter& response) {
   const auto& query = request.query();
   const auto reference = TRY(pull_reference(query));
   const auto credential = TRY(credential_of(request.headers()));
-  const auto platform = version_of(request) < ApiVersion{1, 32} ? std::string() : std::string(query.get_or("platform", ""));
-  if (!platform.empty()) TRY(oci::parse_platform(platform));
+  const bool has_platform = version_of(request) >= ApiVersion{1, 32};
+  const PullOptions options{.platform = std::string(has_platform ? query.get_or("platform", "") : ""), .known = !credential.empty()};
+  if (!options.platform.empty()) TRY(oci::parse_platform(options.platform));
   const native::ClientStop stop(request, response);
   ProgressStream stream(response);
   const bool all = wants_all_tags(query);
   const auto done = native::with_client(api.native, credential, reference.domain, false, [&](Client& client) {
-    return all ? pull_all(api, client, reference, platform, stream, stop.source())
-               : pull_one(api, client, reference, platform, stream, stop.source());
+    return all ? pull_all(api, client, reference, options, stream, stop.source())
+               : pull_one(api, client, reference, options, stream, stop.source());
   });
   return stream.finish(done);
 }
@@ -120,7 +127,7 @@ Result<> push_one(Api& api, Client& client, const image::Reference& reference, P
   for (auto layer = record.layers.rbegin(); layer != record.layers.rend(); ++layer) lines.add(layer->blob, short_digest(layer->diff_id));
   const control::TransferListener listener{.step = [&](const control::TransferStep& step) { lines.step(step); }};
   const auto pushed = control::push_image(api.native.images, client, reference, listener, stop);
-  if (!pushed) return std::unexpected(registry_error(pushed.error(), reference, "push"));
+  if (!pushed) return std::unexpected(registry_error(pushed.error(), reference, "push", true));
   TRY(tell_image(api, "push", record, reference.familiar()));
   const auto size = static_cast<std::int64_t>(TRY(api.native.images.content().stat(*pushed)).size);
   stream.status(fmt::format("{}: digest: {} size: {}", reference.tag, pushed->str(), size));
@@ -151,7 +158,7 @@ Result<> distribution(Api& api, Request& request, ResponseWriter& response) {
   const native::ClientStop stop(request, response);
   const auto found = native::with_client(api.native, credential, reference.domain, false,
                                          [&](Client& client) { return client.describe(reference, stop.source(), Deadline::never()); });
-  if (!found) return std::unexpected(registry_error(found.error(), reference, "pull"));
+  if (!found) return std::unexpected(registry_error(found.error(), reference, "pull", true));
   return response.send_json(
       200, schema::encode_text(api::docker::DistributionInspect{.descriptor = found->target, .platforms = found->platforms}));
 }

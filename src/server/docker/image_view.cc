@@ -1,7 +1,5 @@
 #include "server/docker/image_view.h"
 
-#include <fnmatch.h>
-
 #include <algorithm>
 #include <array>
 
@@ -117,13 +115,12 @@ std::vector<api::docker::ImageHistoryItem> image_history(const std::vector<image
   return items;
 }
 
-bool reference_matches(const std::string& stored, const std::vector<std::string>& patterns) {
+bool reference_matches(const std::string& stored, const std::vector<image::build::Glob>& patterns) {
   const auto reference = image::Reference::parse(stored);
   if (!reference) return false;
   const std::array forms{reference->familiar(), reference->familiar_name(), reference->str(), reference->repository()};
-  return std::any_of(patterns.begin(), patterns.end(), [&](const std::string& pattern) {
-    return std::any_of(forms.begin(), forms.end(),
-                       [&](const std::string& form) { return ::fnmatch(pattern.c_str(), form.c_str(), FNM_PATHNAME) == 0; });
+  return std::any_of(patterns.begin(), patterns.end(), [&](const image::build::Glob& pattern) {
+    return std::any_of(forms.begin(), forms.end(), [&](const std::string& form) { return pattern.matches(form); });
   });
 }
 

@@ -8,6 +8,7 @@
 
 #include "api/docker/image.h"
 #include "api/oci/image_spec.h"
+#include "image/build/glob.h"
 #include "image/image_store.h"
 #include "server/docker/operation.h"
 
@@ -30,8 +31,8 @@ api::docker::ImageInspect image_inspect(const image::ImageRecord& record, const 
 std::vector<api::docker::ImageHistoryItem> image_history(const std::vector<image::HistoryEntry>& entries,
                                                          std::span<const image::ImageRecord> lineage);
 
-/// Whether one of a name's forms ("nginx:latest", "nginx", with domain and without) matches a shell pattern in which * stops at slashes.
-bool reference_matches(const std::string& stored, const std::vector<std::string>& patterns);
+/// Whether one of a name's forms ("nginx:latest", "nginx", with domain and without) matches a pattern.
+bool reference_matches(const std::string& stored, const std::vector<image::build::Glob>& patterns);
 
 /// Chain IDs of an image's layers (a layer with all below it), lowest first.
 std::vector<std::string> chain_ids(const image::ImageRecord& record);

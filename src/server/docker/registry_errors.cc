@@ -32,7 +32,7 @@ Result<image::registry::Credential> credential_of(const http::Headers& headers) 
   return credential;
 }
 
-Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb) {
+Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb, bool known) {
   const std::string_view text = error.message;
   switch (error.code) {
     case Code::cancelled:
@@ -40,8 +40,9 @@ Error registry_error(const Error& error, const image::Reference& reference, std:
     case Code::unimplemented: return {Code::invalid_argument, error.message};  // e.g. schema 1
     case Code::unauthenticated:
       if (verb == "push") return {Code::unauthenticated, "unauthorized: authentication required - " + error.message};
-      return {Code::unauthenticated, fmt::format("{} access denied for {}, repository does not exist or may require 'docker login': {}",
-                                                 verb, reference.familiar_name(), error.message)};
+      return {known ? Code::unauthenticated : Code::not_found,
+              fmt::format("{} access denied for {}, repository does not exist or may require 'docker login': {}", verb,
+                          reference.familiar_name(), error.message)};
     case Code::permission_denied:
       if (verb == "push") return {Code::permission_denied, "denied: requested access to the resource is denied - " + error.message};
       return {Code::not_found, fmt::format("{} access denied for {}, repository does not exist or may require 'docker login': {}", verb,

@@ -15,7 +15,8 @@ namespace fulcrum::server::docker {
 [[nodiscard]] Result<image::registry::Credential> credential_of(const http::Headers& headers);
 
 /// An error of a registry as Docker's clients know it: 404 "manifest for x:1 not found: …" and "pull access denied for x, …", 401, and 500
-/// for whatever else went wrong on the way.
-Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb);
+/// for whatever else went wrong on the way. 401 only for a credential that was not taken (`known`): it makes the docker command line ask
+/// for another, and whoever brought none may not be there to answer.
+Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb, bool known);
 
 }  // namespace fulcrum::server::docker

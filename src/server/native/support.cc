@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <boost/json.hpp>
 #include <charconv>
+#include <ctime>
 
 #include "base/log.h"
 #include "base/unix_time.h"
@@ -20,6 +21,22 @@ Result<> only(const http::Query& query, std::initializer_list<std::string_view> 
   return {};
 }
 
+namespace {
+
+/// "2024-05-01", "2024-05-01T10", "…T10:20", "…T10:20:30": by this machine's clock.
+std::optional<Time> local_time(const std::string& text) {
+  for (const char* format : {"%Y-%m-%dT%H:%M:%S", "%Y-%m-%dT%H:%M", "%Y-%m-%dT%H", "%Y-%m-%d"}) {
+    std::tm parts{};
+    const char* end = ::strptime(text.c_str(), format, &parts);
+    if (end == nullptr || *end != '\0') continue;
+    parts.tm_isdst = -1;
+    return Time(std::chrono::seconds(::mktime(&parts)));
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
 Result<std::optional<Time>> time_parameter(const http::Query& query, std::string_view name, Time now) {
   const auto text = query.get(name);
   if (!text || text->empty()) return std::nullopt;
@@ -29,6 +46,7 @@ Result<std::optional<Time>> time_parameter(const http::Query& query, std::string
     return *time;
   }
   if (const auto time = parse_time(*text)) return *time;
+  if (const auto time = local_time(std::string(*text))) return *time;
   if (const auto ago = parse_duration(*text)) return now - *ago;
   return fail(Code::invalid_argument, "query: {}: \"{}\" is neither RFC 3339, nor seconds, nor a duration", name, *text);
 }

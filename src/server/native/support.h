@@ -15,7 +15,7 @@ namespace fulcrum::server::native {
 
 /// invalid_argument that names the first parameter that is not among `names`.
 [[nodiscard]] Result<> only(const http::Query& query, std::initializer_list<std::string_view> names);
-/// RFC 3339, seconds since the epoch, or a duration that means "ago". Nothing when it is absent.
+/// RFC 3339, a date or time without a zone, seconds since the epoch, or a duration that means "ago". Nothing when it is absent.
 [[nodiscard]] Result<std::optional<Time>> time_parameter(const http::Query& query, std::string_view name, Time now);
 /// "10s", or seconds as a plain number. Nothing when it is absent.
 [[nodiscard]] Result<std::optional<Duration>> duration_parameter(const http::Query& query, std::string_view name);
