@@ -188,6 +188,8 @@ def test_C03_list_and_its_filters(docker, tmp_path):
     assert image_ids(docker, "--filter", "dangling=true") == [identity]
     assert image_ids(docker, "--filter", "until=2024-06-01") and not image_ids(docker, "--filter", "until=2023-06-01")
     assert docker.api("GET", '/images/json?filters={"nonsense":["1"]}')[0] == 400
+    assert docker.api("GET", '/images/json?filters={"reference":["["]}')[0] == 400
+    assert [image["Id"] for image in docker.api("GET", "/images/json?filter=lab*", version="v1.24")[1]] == [docker.inspect("box")["Id"]]
     assert docker.api("GET", '/images/json?filters={"before":["nosuch"]}')[0] == 404
 
 

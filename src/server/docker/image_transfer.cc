@@ -88,7 +88,7 @@ Result<> pull(Api& api, Request& request, ResponseWriter& response) {
   const auto credential = TRY(credential_of(request.headers()));
   const bool has_platform = version_of(request) >= ApiVersion{1, 32};
   const PullOptions options{.platform = std::string(has_platform ? query.get_or("platform", "") : ""), .known = !credential.empty()};
-  if (!options.platform.empty()) TRY(oci::parse_platform(options.platform));
+  if (!options.platform.empty()) TRY(oci::parse_platform(options.platform), "invalid platform");
   const native::ClientStop stop(request, response);
   ProgressStream stream(response);
   const bool all = wants_all_tags(query);

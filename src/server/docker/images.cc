@@ -12,8 +12,18 @@ namespace fulcrum::server::docker {
 
 namespace {
 
+/// The query of a list; before 1.25 it had `filter`, a pattern of names.
+Result<http::Query> list_query(const Request& request) {
+  auto query = request.query();
+  const auto pattern = query.get_or("filter", "");
+  if (version_of(request) >= ApiVersion{1, 25} || pattern.empty()) return query;
+  if (query.has("filters")) return fail(Code::invalid_argument, "filter and filters cannot be given together");
+  query.add("filters", fmt::format(R"({{"reference":[{}]}})", http::json_quote(pattern)));
+  return query;
+}
+
 Result<> list(Api& api, Request& request, ResponseWriter& response) {
-  const auto& query = request.query();
+  const auto query = TRY(list_query(request));
   const auto version = version_of(request);
   auto filters = TRY(Filters::parse(query, {"before", "since", "until", "label", "label!", "dangling", "reference"}));
   if (version >= ApiVersion{1, 47} && TRY(query.boolean("manifests", false)))
