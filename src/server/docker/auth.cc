@@ -4,6 +4,7 @@
 #include "api/docker/system_schema.h"
 #include "image/registry/credentials.h"
 #include "server/docker/engine_operations.h"
+#include "server/docker/registry_errors.h"
 #include "server/docker/registry_host.h"
 #include "server/docker/support.h"
 
@@ -15,22 +16,6 @@ using namespace std::chrono_literals;
 
 /// Long enough for a token server far away; a client waits for it.
 constexpr auto kLoginTimeout = 30s;
-
-/// `auth` is base64 of user:password; the members of those names come first.
-Result<image::registry::Credential> credential_of(const api::docker::AuthConfig& config) {
-  image::registry::Credential credential{.username = config.username,
-                                         .password = config.password,
-                                         .identity_token = config.identity_token,
-                                         .registry_token = config.registry_token};
-  if (credential.username.empty() && !config.auth.empty()) {
-    const auto decoded = TRY(image::registry::decode_base64(config.auth), "auth");
-    const auto colon = decoded.find(':');
-    if (colon == std::string::npos) return fail(Code::invalid_argument, "auth: not user:password");
-    credential.username = decoded.substr(0, colon);
-    credential.password = decoded.substr(colon + 1);
-  }
-  return credential;
-}
 
 Result<> auth(Api& api, Request& request, ResponseWriter& response) {
   const auto config = TRY(schema::decode_text<api::docker::AuthConfig>(TRY(request.read_body()), schema::UnknownFields::reject_set,

@@ -7,6 +7,21 @@
 
 namespace fulcrum::server::docker {
 
+Result<image::registry::Credential> credential_of(const api::docker::AuthConfig& config) {
+  image::registry::Credential credential{.username = config.username,
+                                         .password = config.password,
+                                         .identity_token = config.identity_token,
+                                         .registry_token = config.registry_token};
+  if (credential.username.empty() && !config.auth.empty()) {
+    const auto decoded = TRY(image::registry::decode_base64(config.auth), "auth");
+    const auto colon = decoded.find(':');
+    if (colon == std::string::npos) return fail(Code::invalid_argument, "auth: not user:password");
+    credential.username = decoded.substr(0, colon);
+    credential.password = decoded.substr(colon + 1);
+  }
+  return credential;
+}
+
 Result<image::registry::Credential> credential_of(const http::Headers& headers) {
   std::string text(headers.get("X-Registry-Auth").value_or(""));
   std::replace(text.begin(), text.end(), '-', '+');
@@ -19,17 +34,7 @@ Result<image::registry::Credential> credential_of(const http::Headers& headers) 
     if (json && *json == "null") return image::registry::Credential{};
     return fail(Code::invalid_argument, "invalid X-Registry-Auth header: {}", auth.error().message);
   }
-  image::registry::Credential credential{.username = auth->username,
-                                         .password = auth->password,
-                                         .identity_token = auth->identity_token,
-                                         .registry_token = auth->registry_token};
-  if (!auth->auth.empty() && auth->username.empty()) {
-    const auto pair = TRY(image::registry::decode_base64(auth->auth), "invalid X-Registry-Auth header: auth");
-    const auto colon = pair.find(':');
-    credential.username = pair.substr(0, colon);
-    credential.password = colon == std::string::npos ? "" : pair.substr(colon + 1);
-  }
-  return credential;
+  return TRY(credential_of(*auth), "invalid X-Registry-Auth header");
 }
 
 Error registry_error(const Error& error, const image::Reference& reference, std::string_view verb, bool known) {

@@ -3,12 +3,16 @@
 
 #include <string_view>
 
+#include "api/docker/system.h"
 #include "base/error.h"
 #include "http/message.h"
 #include "image/reference.h"
 #include "image/registry/options.h"
 
 namespace fulcrum::server::docker {
+
+/// `auth` is base64 of user:password; the members of those names come first. Errors: invalid_argument.
+[[nodiscard]] Result<image::registry::Credential> credential_of(const api::docker::AuthConfig& config);
 
 /// What X-Registry-Auth says: base64 (either alphabet, padded or not) of a JSON object. Absent, empty, or about nobody: an empty
 /// credential. Errors: invalid_argument when it cannot be read.
