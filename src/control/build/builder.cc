@@ -76,8 +76,9 @@ class Host final : public BuildHost {
     }
     const auto parsed = TRY(image::Reference::parse(reference));
     auto own = build_.request.registry ? build_.request.registry(parsed) : std::nullopt;
-    const auto pulled = TRY(pull_image(images_, own ? *own : registry_, {.reference = reference, .platform = platform}, step_listener(progress), stop),
-                            "pull {}", reference);
+    const auto pulled =
+        TRY(pull_image(images_, own ? *own : registry_, {.reference = reference, .platform = platform}, step_listener(progress), stop),
+            "pull {}", reference);
     return pulled.id;
   }
 
