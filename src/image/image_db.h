@@ -14,8 +14,7 @@
 #include "base/error.h"
 #include "base/id.h"
 #include "image/image_store.h"
-
-struct sqlite3;
+#include "image/sqlite.h"
 
 namespace fulcrum::image {
 
@@ -53,13 +52,10 @@ class ImageDb {
   [[nodiscard]] Result<std::set<std::string>> live() const;
 
  private:
-  struct Close {
-    void operator()(sqlite3* db) const;
-  };
-  explicit ImageDb(std::unique_ptr<sqlite3, Close> db) : db_(std::move(db)), mutex_(std::make_unique<std::mutex>()) {}
+  explicit ImageDb(sqlite::Database db) : db_(std::move(db)), mutex_(std::make_unique<std::mutex>()) {}
   Result<std::vector<ImageRecord>> load(const std::string& where, const std::vector<std::string>& values) const;
 
-  std::unique_ptr<sqlite3, Close> db_;
+  sqlite::Database db_;
   std::unique_ptr<std::mutex> mutex_;  // apart, so that the index can be moved
 };
 

@@ -88,7 +88,7 @@ Result<ImageId> record(ImageStore& store, const BuildSpec& spec, const StageStat
     for (const auto& tag : spec.tags) TRY(store.tag(state.base->str(), tag));
     return *state.base;
   }
-  NewImage image{.config = image_config(state), .layers = {}, .tags = spec.tags, .unpack = {}};
+  NewImage image{.config = image_config(state), .layers = {}, .tags = spec.tags, .unpack = {}, .parent = state.from};
   for (const auto& layer : state.layers)
     image.layers.push_back({.media_type = layer.media_type, .digest = layer.blob, .size = static_cast<std::int64_t>(layer.size)});
   return make_image(store, image, lease, stop);

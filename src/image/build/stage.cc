@@ -122,6 +122,7 @@ Result<> StageBuild::begin_on_image(const std::string& reference) {
   state_.image = TRY(oci::parse_image_config(record.config), "image {}", reference);
   state_.layers = record.layers;
   state_.base = id;
+  state_.from = id;
   return {};
 }
 
@@ -131,6 +132,7 @@ Result<> StageBuild::begin() {
     state_.image = image_config(*base);
     state_.layers = base->layers;
     state_.base = base->base;
+    state_.from = base->from;
     state_.parent = base->parent;
   } else if (planned_.base.image != "scratch") {
     TRY(begin_on_image(planned_.base.image));

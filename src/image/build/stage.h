@@ -27,6 +27,7 @@ struct StageState {
   ConfigState config;
   oci::ImageConfig image;          ///< history, diffIDs and platform; its `config` member is filled by image_config()
   std::vector<ImageLayer> layers;  ///< lowest first
+  ImageId from;                    ///< the image that it began with; empty: scratch
   std::optional<ImageId> base;     ///< the image that it still is, as long as no step was carried out
   std::string parent;              ///< key of the last step, for the cache's index
 };
