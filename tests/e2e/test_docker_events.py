@@ -90,3 +90,24 @@ def test_C16_health_in_dockers_words(docker):
     docker.engine.wait("h", "healthy")
     assert [e["Action"] for e in past(docker, "event=health_status")] == ["health_status: healthy"]
     assert past(docker, "event=health_status: unhealthy") == []
+
+
+def test_C16_what_is_done_inside_a_container_is_told(docker):
+    docker.ok("run", "-d", "--name", "w", "box", "sleep", "100")
+    docker.cli("exec", "w", "sh", "-c", "exit 3")
+    docker.ok("top", "w")
+    docker.ok("pause", "w")
+    docker.ok("unpause", "w")
+    docker.ok("rename", "w", "x")
+    docker.ok("update", "--memory", "64m", "--memory-swap", "128m", "x")
+    events = past(docker, "type=container")
+    told = [e["Action"] for e in events]
+    # The update of a limit is told when it is stored, and when it holds; the end of an exec when it was seen.
+    assert [a for a in told if a not in ("exec_die", "update")] == ["create", "start", "exec_create: sh -c exit 3", "exec_start: sh -c exit 3", "top", "pause", "unpause", "rename"]
+    assert "update" in told
+    rename = next(e for e in events if e["Action"] == "rename")
+    assert rename["Actor"]["Attributes"]["oldName"].lstrip("/") == "w" and rename["Actor"]["Attributes"]["name"] == "x"
+    die = next(e for e in events if e["Action"] == "exec_die")
+    start = next(e for e in events if e["Action"].startswith("exec_start"))
+    assert die["Actor"]["Attributes"]["exitCode"] == "3" and die["Actor"]["Attributes"]["execID"] == start["Actor"]["Attributes"]["execID"]
+    assert [e["Action"] for e in past(docker, "event=exec_start")] == ["exec_start: sh -c exit 3"]

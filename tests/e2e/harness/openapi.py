@@ -24,9 +24,16 @@ EXCEPTIONS = {
     ("POST /networks/create", "409"): "409 when the name is taken, as the engine answers; the description forgot it",
     ("PluginsInfo.Authorization", "null"): "the engine says null when there are none",
     ("ImageSummary.Labels", "null"): "the engine says null for an image without labels",
+    ("ImageConfig.Cmd", "null"): "the engine says null for what an image does not have",
+    ("ImageConfig.Entrypoint", "null"): "likewise",
+    ("ImageConfig.Volumes", "null"): "likewise",
+    ("ImageConfig.Labels", "null"): "likewise",
     ("SystemInfo.GenericResources", "null"): "the engine says null outside a swarm",
     ("RegistryServiceConfig.AllowNondistributableArtifactsCIDRs", "null"): "no longer in use: the engine says null",
     ("RegistryServiceConfig.AllowNondistributableArtifactsHostnames", "null"): "no longer in use: the engine says null",
+    ("POST /containers/{id}/pause", "409"): "the engine calls it a conflict when the container is paused already, or does not run",
+    ("POST /containers/{id}/start", "409"): "the engine calls it a conflict when the container is paused",
+    ("GET /containers/{id}/top", "409"): "the engine calls it a conflict when the container does not run",
 }
 # Answers of any number of documents, none included.
 STREAMS = {"/events", "/build", "/images/create", "/images/load", "/images/{name}/push"}
