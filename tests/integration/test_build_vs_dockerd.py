@@ -150,10 +150,16 @@ def apply_layer(tree, tar):
         tree[name] = (member.type, oct(member.mode & 0o7777), f"{member.uid}:{member.gid}", member.linkname, digest, time)
 
 
-def history_of(config):
+# Where dockerd's digest of what is copied is another than ours, though what is copied is the same: a folder that .dockerignore thinned out, and
+# files of another stage.
+OTHER_DIGEST = {"ignored", "stages"}
+
+
+def history_of(config, tag):
     """created_by of each step. HEALTHCHECK's is Go's picture of a struct, and --chown's lacks a blank, in old versions of dockerd."""
+    digests = (lambda text: re.sub(r"(file|dir|multi):[0-9a-f]{64}", r"\1:…", text)) if tag in OTHER_DIGEST else str
     texts = [re.sub(r"(HEALTHCHECK ).*", r"\1…", step.get("created_by", "")) for step in config["history"]]
-    return [re.sub(r"(--chown=\S+?) ?((?:file|dir|multi):)", r"\1 \2", text) for text in texts]
+    return [digests(re.sub(r"(--chown=\S+?) ?((?:file|dir|multi):)", r"\1 \2", text)) for text in texts]
 
 
 class Side:
@@ -199,8 +205,9 @@ def compare(sides, tag):
     assert clean(our_config) == clean(their_config)
     assert our_config.get("author", "") == their_config.get("author", "")
     assert (our_config["os"], our_config["architecture"]) == (their_config["os"], their_config["architecture"])
-    assert history_of(our_config) == history_of(their_config)
+    assert history_of(our_config, tag) == history_of(their_config, tag)
     assert [bool(h.get("empty_layer")) for h in our_config["history"]] == [bool(h.get("empty_layer")) for h in their_config["history"]]
+    our_tree.pop("/", None)  # a layer of ours also tells the root folder's own mode and time; dockerd leaves them out
     assert our_tree == their_tree
 
 
