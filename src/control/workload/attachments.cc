@@ -119,13 +119,17 @@ Result<std::vector<network::Endpoint>> reserve_endpoints(const Parts& parts, con
   ScopeExit undo([&] {
     for (const auto& name : reserved) (void)parts.networks.detach(id, name);
   });
-  bool first = endpoints.empty();
-  for (const auto& name : by_priority(workload.spec)) {
+  // Ports are published once: where the first network with a way in is joined.
+  bool publishes = endpoints.empty();
+  const auto names = by_priority(workload.spec);
+  for (const auto& name : names) {
     if (std::any_of(endpoints.begin(), endpoints.end(), [&](const auto& e) { return e.network == name; })) continue;
-    TRY(ensure_network(parts, name));
+    const auto network = TRY(ensure_network(parts, name));
     auto request = TRY(attach_request(workload, name));
-    if (first) request.ports = TRY(wanted_ports(workload.spec, image));
-    first = false;
+    if (publishes && (!network.spec.internal || name == names.back())) {
+      request.ports = TRY(wanted_ports(workload.spec, image));
+      publishes = false;
+    }
     endpoints.push_back(TRY(parts.networks.reserve(request), "join network {}", name));
     reserved.push_back(name);
   }
