@@ -1,4 +1,6 @@
 """Docker's python SDK, as it comes from Debian or PyPI, against our engine."""
+import socket
+
 import pytest
 
 sdk = pytest.importorskip("docker", reason="there is no python SDK here (package python3-docker)")
@@ -27,6 +29,49 @@ def test_C14_run_logs_wait_and_errors(client):
     c.remove()
 
 
+def test_C14_exec_and_attach(client):
+    c = client.containers.run("box", ["sh", "-c", "while read line; do echo got $line; done"], detach=True, stdin_open=True, name="c")
+    code, output = c.exec_run(["sh", "-c", "echo out; echo err >&2; exit 4"], demux=True)
+    assert code == 4 and output == (b"out\n", b"err\n")
+    assert c.exec_run("id -u", user="alice").output == b"1000\n"
+    attached = c.attach_socket(params={"stdin": 1, "stdout": 1, "stream": 1})
+    raw = getattr(attached, "_sock", attached)
+    raw.sendall(b"hello\n")
+    raw.shutdown(socket.SHUT_WR)
+    raw.settimeout(30)
+    heard = b""
+    while b"got hello\n" not in heard:
+        heard += raw.recv(4096)
+    assert heard[:1] == b"\1"  # framed: standard output
+    attached.close()
+    c.remove(force=True)
+
+
+def test_C14_lists_stats_and_lifecycle(client):
+    c = client.containers.run("box", "sleep 1000", detach=True, name="one", labels={"role": "a"}, mem_limit="64m")
+    other = client.containers.create("box", "true", name="two")
+    assert [x.name for x in client.containers.list()] == ["one"]
+    assert {x.name for x in client.containers.list(all=True)} == {"one", "two"}
+    assert [x.name for x in client.containers.list(all=True, filters={"status": "created"})] == ["two"]
+    assert [x.name for x in client.containers.list(filters={"label": "role=a"})] == ["one"]
+    stats = c.stats(stream=False)
+    assert stats["memory_stats"]["limit"] == 64 << 20 and stats["cpu_stats"]["cpu_usage"]["total_usage"] > 0
+    assert any("sleep" in row[-1] for row in c.top()["Processes"])
+    c.pause()
+    c.reload()
+    assert c.status == "paused"
+    c.unpause()
+    c.restart(timeout=0)
+    c.rename("uno")
+    c.reload()
+    assert c.name == "uno" and c.status == "running"
+    c.kill()
+    assert c.wait()["StatusCode"] == 137
+    other.remove()
+    c.remove(v=True, force=True)
+    assert client.containers.list(all=True) == []
+
+
 def test_C14_networks_and_volumes(client):
     pool = sdk.types.IPAMPool(subnet="10.91.0.0/24", gateway="10.91.0.1", aux_addresses={"nas": "10.91.0.2"})
     net = client.networks.create("net", driver="bridge", ipam=sdk.types.IPAMConfig(pool_configs=[pool]), labels={"a": "b"})
@@ -48,3 +93,16 @@ def test_C14_networks_and_volumes(client):
     volume.remove()
     assert client.volumes.list() == []
     assert sorted(client.networks.prune()["NetworksDeleted"]) == ["net", "other"]
+
+
+def test_C14_events(client):
+    events = client.events(decode=True, filters={"type": "container"})
+    client.containers.run("box", "true", name="short", remove=True)
+    seen = []
+    for event in events:
+        seen.append(event["Action"])
+        assert event["Actor"]["Attributes"]["name"] == "short"
+        if event["Action"] == "destroy":
+            break
+    events.close()
+    assert [a for a in seen if a in ("create", "start", "die", "destroy")] == ["create", "start", "die", "destroy"]
