@@ -28,7 +28,7 @@ TEST(Progress, OnlyWhatIsSetIsWritten) {
 http::Headers with_auth(const std::string& text) { return {{"X-Registry-Auth", text}}; }
 
 TEST(RegistryAuth, BothAlphabetsWithAndWithoutPadding) {
-  EXPECT_TRUE(credential_of({})->empty());
+  EXPECT_TRUE(credential_of(http::Headers())->empty());
   EXPECT_TRUE(credential_of(with_auth("e30="))->empty());
   EXPECT_TRUE(credential_of(with_auth("e30"))->empty());
   EXPECT_TRUE(credential_of(with_auth("bnVsbA=="))->empty());
