@@ -15,7 +15,7 @@ from strangers import Dockerd, Podman, World, missing, peer
 PARALLEL = 8
 STARTED = 50
 LISTED = 1000
-LOGGED = 32 << 20  # bytes
+LOGGED = 8 << 20  # bytes
 STEPS = 10
 # Debian's dockerd with the network that it has by default, inside the private world.
 WITH_BRIDGE = ("--bridge=", "--iptables=true", "--ip-forward=true", "--ip-masq=true", "--bip=10.213.0.1/24")
