@@ -15,6 +15,7 @@
 #include "control/workload/mounts.h"
 #include "control/workload/parts.h"
 #include "control/workload/reconciler.h"
+#include "image/diff.h"
 
 namespace fulcrum::control {
 
@@ -127,6 +128,16 @@ class Engine {
   /// An exec as it is now. Errors: not_found.
   [[nodiscard]] Result<api::Exec> exec(const std::string& id) const;
   [[nodiscard]] Result<> resize_exec(const std::string& id, std::uint16_t height, std::uint16_t width);
+
+  /// The root of a workload's files, as an O_PATH directory: also of one that never ran. Errors: failed_precondition while its image is
+  /// being fetched.
+  [[nodiscard]] Result<UniqueFd> root(const api::Workload& workload);
+  /// The same without volumes, or anything else that is mounted, and read-only: its image, and what was written over it.
+  [[nodiscard]] Result<UniqueFd> bare_root(const api::Workload& workload);
+  /// What it changed of its image.
+  [[nodiscard]] Result<std::vector<image::Change>> changes(const api::Workload& workload, const StopSource& stop);
+  /// The user and group as whom the workload runs, by the files below `root`.
+  [[nodiscard]] Result<std::pair<uid_t, gid_t>> owner(const api::Workload& workload, int root);
 
   sandbox::Sandbox& sandbox(const api::Workload& workload) const { return parts_.topologies.of(workload.spec.topology).sandbox(); }
 

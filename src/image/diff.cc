@@ -8,6 +8,7 @@
 #include <map>
 
 #include "base/sys.h"
+#include "image/mount_points.h"
 #include "image/tree_node.h"
 
 namespace fulcrum::image {
@@ -130,6 +131,7 @@ Result<> TreeReader::child(int parent, const std::string& base, const std::strin
   const auto& node = *found;
   const auto name = prefix + base;
   if (layer_ && node.is_whiteout()) return whiteout(prefix + ".wh." + base, node.st);
+  if (layer_ && options_.leave_out_mount_points && TRY(is_mount_point("/" + name, node), "{}", name)) return {};
   if (layer_ && base.starts_with(".wh.")) return fail(Code::invalid_argument, "{}: a file of this name cannot be in a layer", name);
   if (node.is_folder()) return folder(node, name + "/", depth + 1);
   auto entry = TRY(describe(node, name), "{}", name);

@@ -23,6 +23,8 @@ struct TreeOptions {
   /// Later times are written as this one (seconds since the epoch), so that equal content gives equal bytes (SOURCE_DATE_EPOCH).
   std::optional<std::int64_t> clamp_mtime;
   /// From the owners on disk to those in the tar; empty: as they are. Owners outside become 65534.
+  /// Of a layer: leave out what is_mount_point(): the layer was written by a workload that ran.
+  bool leave_out_mount_points = false;
   std::vector<IdRange> uid_map;
   std::vector<IdRange> gid_map;
 };
@@ -43,7 +45,7 @@ struct Change {
   friend bool operator==(const Change&, const Change&) = default;
 };
 /// What an upper folder changes of the lower ones (top-most first), sorted by path, as `docker diff` lists it: a folder in which something
-/// changed is changed itself, what is below a deleted folder is not listed.
+/// changed is changed itself, what is below a deleted folder is not listed. Mount points of the runtime (is_mount_point()) are no changes.
 [[nodiscard]] Result<std::vector<Change>> list_changes(int upper, const std::vector<std::string>& lowers, const StopSource& stop);
 
 }  // namespace fulcrum::image

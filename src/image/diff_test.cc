@@ -14,6 +14,7 @@ using fulcrum::testing::ErrorIs;
 using fulcrum::testing::IsOk;
 using fulcrum::testing::TemporaryDirectory;
 using ::testing::ElementsAre;
+using ::testing::IsEmpty;
 using testing::memory_file;
 
 struct DiffTest : ::testing::Test {
@@ -98,6 +99,22 @@ TEST_F(DiffTest, RoundTripsThroughTheLayerStore) {
       },
       options, stop));
   EXPECT_EQ(digest_of(second), diff_id);
+}
+
+TEST_F(DiffTest, MountPointsOfTheRuntimeAreNoChanges) {
+  write("lower/etc/passwd", "root");
+  write("upper/etc/hosts", "");
+  write("upper/etc/resolv.conf", "");
+  ASSERT_EQ(::mkdir((dir / "upper/proc").c_str(), 0755), 0);
+  EXPECT_THAT(changes(), IsEmpty());
+  write("upper/etc/hostname", "written by somebody");
+  ASSERT_EQ(::mkdir((dir / "upper/sys").c_str(), 0755), 0);
+  write("upper/sys/file", "x");
+  EXPECT_THAT(changes(), ElementsAre("C /etc", "A /etc/hostname", "A /sys", "A /sys/file"));
+  options.leave_out_mount_points = true;
+  EXPECT_THAT(names(layer()), ElementsAre("./", "etc/", "etc/hostname", "sys/", "sys/file"));
+  options.leave_out_mount_points = false;
+  EXPECT_THAT(names(layer()), ElementsAre("./", "etc/", "etc/hostname", "etc/hosts", "etc/resolv.conf", "proc/", "sys/", "sys/file"));
 }
 
 TEST_F(DiffTest, SparseFilesStaySmall) {

@@ -60,9 +60,9 @@ struct LoadedImage {
 struct CommitSpec {
   std::optional<ImageId> base;  ///< the image under the upper folder; unset: none
   int upper = -1;               ///< the overlay upper folder; its container is stopped or paused. -1: nothing was written, no layer
-  TreeOptions tree;
-  std::optional<oci::ImageRunConfig> config;  ///< instead of the base's
-  std::vector<std::string> changes;           ///< Dockerfile instructions, see build::apply_changes()
+  TreeOptions tree{.leave_out_mount_points = true};  ///< the upper is that of a workload that ran
+  std::optional<oci::ImageRunConfig> config;         ///< instead of the base's
+  std::vector<std::string> changes;                  ///< Dockerfile instructions, see build::apply_changes()
   std::string author;
   std::string message;
   std::string created_by;  ///< the history's command

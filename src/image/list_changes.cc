@@ -4,6 +4,7 @@
 
 #include "base/sys.h"
 #include "image/diff.h"
+#include "image/mount_points.h"
 #include "image/tree_node.h"
 
 namespace fulcrum::image {
@@ -64,12 +65,28 @@ class Lister {
       if (below.exists) changes_.push_back({Change::Kind::deleted, here});
       return {};
     }
+    if (!below.exists && TRY(is_mount_point(here, *node))) {
+      ++mount_points_;
+      return {};
+    }
+    const auto before = changes_.size();
+    const auto mount_points = mount_points_;
     changes_.push_back({below.exists ? Change::Kind::changed : Change::Kind::added, here});
     if (!node->is_folder()) return {};
     const auto opened = TRY(node->open());
     hiding = hiding || TRY(node->is_opaque());
     if (hiding) TRY(list_hidden(opened.get(), below.folders, here));
-    return folder(opened.get(), below.folders, here, depth + 1, hiding);
+    TRY(folder(opened.get(), below.folders, here, depth + 1, hiding));
+    // It is here only because mount points were made in it.
+    if (changes_.size() == before + 1 && mount_points_ > mount_points && TRY(same_folder(*node, below))) changes_.pop_back();
+    return {};
+  }
+
+  /// Whether the folder is as it is below, where it may not be at all.
+  static Result<bool> same_folder(const TreeNode& node, const Below& below) {
+    if (below.folders.empty()) return !below.exists;
+    const auto there = TRY(sys::lstat(below.folders.front()));
+    return there && there->st_mode == node.st.st_mode && there->st_uid == node.st.st_uid && there->st_gid == node.st.st_gid;
   }
 
   /// What an opaque folder hides and has not itself is deleted.
@@ -88,6 +105,7 @@ class Lister {
 
   const StopSource& stop_;
   std::vector<Change> changes_;
+  std::size_t mount_points_ = 0;  // met and not listed
 };
 
 }  // namespace

@@ -60,6 +60,14 @@ struct Plan {
   std::string resolv_conf;  ///< content of /etc/resolv.conf; empty: the image's stays
 };
 
+/// The files of a workload, from what its record says: enough to look at them before its first run.
+struct Files {
+  WorkloadId id;
+  std::vector<std::string> layer_dirs;  ///< topmost first
+  std::vector<ResolvedMount> mounts;    ///< seen at their places, unless it runs: then those of its run are
+  bool bare = false;                    ///< read-only, and without any mount: the image, and what was written over it
+};
+
 /// How a run ended.
 struct Exit {
   std::int64_t run = 0;
@@ -189,9 +197,10 @@ class Sandbox {
                                              std::uint16_t width) = 0;
   [[nodiscard]] virtual Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) = 0;
 
-  /// The root of the workload's file system as an O_PATH directory, running or not; for cp, export and commit. Nothing appears on the host.
-  [[nodiscard]] virtual Result<UniqueFd> root(const WorkloadId& id) = 0;
-  /// The folder of what the workload wrote over its image (overlay upper).
+  /// The root of the workload's file system as an O_PATH directory, running, stopped or never started; for cp and export. Nothing appears
+  /// on the host.
+  [[nodiscard]] virtual Result<UniqueFd> root(const Files& files) = 0;
+  /// The folder of what the workload wrote over its image (overlay upper); empty when it never ran.
   [[nodiscard]] virtual Result<std::string> upper(const WorkloadId& id) = 0;
   /// Folder of the log files: `log`, `log.1`, … in the CRI format.
   virtual std::string log_directory(const WorkloadId& id) const = 0;

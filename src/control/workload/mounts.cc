@@ -130,16 +130,30 @@ Result<std::vector<api::MountStatus>> resolve_volumes(const Parts& parts, const 
   return mounts;
 }
 
-Result<std::vector<sandbox::ResolvedMount>> sandbox_mounts(const Parts& parts, const api::Workload& workload) {
+namespace {
+
+/// A mount below another one must come after it.
+void sort_by_depth(std::vector<sandbox::ResolvedMount>& mounts) {
+  std::stable_sort(mounts.begin(), mounts.end(), [](const auto& a, const auto& b) {
+    return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/');
+  });
+}
+
+}  // namespace
+
+Result<std::vector<sandbox::ResolvedMount>> volume_mounts(const Parts& parts, const api::Workload& workload) {
   std::vector<sandbox::ResolvedMount> mounts;
   for (const auto& mount : workload.spec.volumes) mounts.push_back(TRY(spec_mount(parts, workload, mount)));
   for (const auto& status : workload.status.mounts)
     if (spec_mount_at(workload.spec, status.target) == nullptr) mounts.push_back(TRY(volume_mount(parts, status, nullptr)));
+  sort_by_depth(mounts);
+  return mounts;
+}
+
+Result<std::vector<sandbox::ResolvedMount>> sandbox_mounts(const Parts& parts, const api::Workload& workload) {
+  auto mounts = TRY(volume_mounts(parts, workload));
   for (auto& file : TRY(write_files(parts, workload))) mounts.push_back(std::move(file));
-  // A mount below another one must come after it.
-  std::stable_sort(mounts.begin(), mounts.end(), [](const auto& a, const auto& b) {
-    return std::count(a.target.begin(), a.target.end(), '/') < std::count(b.target.begin(), b.target.end(), '/');
-  });
+  sort_by_depth(mounts);
   return mounts;
 }
 

@@ -31,6 +31,9 @@ using VolumeUsers = std::map<std::string, std::vector<VolumeUser>, std::less<>>;
 /// The mounts for one run, with host paths checked and files of secrets and configs written.
 [[nodiscard]] Result<std::vector<sandbox::ResolvedMount>> sandbox_mounts(const Parts& parts, const api::Workload& workload);
 
+/// The volumes and binds among them, in the same order.
+[[nodiscard]] Result<std::vector<sandbox::ResolvedMount>> volume_mounts(const Parts& parts, const api::Workload& workload);
+
 /// Removes the files of secrets and configs. Absence is success.
 [[nodiscard]] Result<> remove_files(const Parts& parts, const std::string& uid);
 

@@ -234,7 +234,7 @@ Result<> FakeSandbox::exec_signal(const WorkloadId& id, const std::string& exec_
   return {};
 }
 
-Result<UniqueFd> FakeSandbox::root(const WorkloadId& id) { return sys::open(TRY(upper(id)), O_PATH | O_DIRECTORY); }
+Result<UniqueFd> FakeSandbox::root(const Files& files) { return sys::open(TRY(upper(files.id)), O_PATH | O_DIRECTORY); }
 
 Result<std::string> FakeSandbox::upper(const WorkloadId& id) { return machine_.directory_ + "/" + id.str() + "/upper"; }
 

@@ -117,7 +117,7 @@ class FakeSandbox final : public Sandbox {
   Result<UniqueFd> exec_watch(const WorkloadId& id, const std::string& exec_id) override;
   Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) override;
   Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) override;
-  Result<UniqueFd> root(const WorkloadId& id) override;
+  Result<UniqueFd> root(const Files& files) override;
   Result<std::string> upper(const WorkloadId& id) override;
   std::string log_directory(const WorkloadId& id) const override;
   Result<> remove(const WorkloadId& id, bool keep_data) override;

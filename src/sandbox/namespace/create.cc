@@ -58,7 +58,7 @@ Result<> NamespaceSandbox::create(const Plan& plan, const StopSource& stop) {
   auto made = [&]() -> Result<> {
     TRY(make_folders(plan));
     const auto input = TRY(make_input(plan));
-    TRY(fill_volumes(plan));
+    TRY(fill_volumes(plan.layer_dirs, plan.mounts));
     TRY(write_files(plan, input));
     return launch(plan, input, stop);
   }();
@@ -206,21 +206,6 @@ Result<> NamespaceSandbox::write_files(const Plan& plan, const SpecInput& input)
   }
   TRY(write_small(run(plan.id) + "/process.json", oci::to_json(*spec.process), 0600));
   return write_small(run(plan.id) + "/config.json", oci::to_json(spec), 0600);
-}
-
-// An empty volume gets what the image has at its place.
-Result<> NamespaceSandbox::fill_volumes(const Plan& plan) const {
-  UniqueFd root;
-  for (const auto& mount : plan.mounts) {
-    if (!mount.copy_up || mount.type != "bind" || !TRY(sys::list_directory(mount.source)).empty()) continue;
-    if (!root.valid())
-      root = TRY(runtime::mount_overlay_root({.lower = plan.layer_dirs, .upper = {}, .work = {}}, nullptr), "fill volumes");
-    const auto from = sys::open_in_root(root.get(), mount.target, O_RDONLY | O_DIRECTORY);
-    if (!from) continue;  // the image has no such folder
-    const auto to = TRY(sys::open(mount.source, O_RDONLY | O_DIRECTORY | O_NOFOLLOW), "fill volume at {}", mount.target);
-    TRY(runtime::copy_tree(from->get(), to.get()), "fill volume at {}", mount.target);
-  }
-  return {};
 }
 
 Result<> NamespaceSandbox::launch(const Plan& plan, const SpecInput& input, const StopSource& stop) const {

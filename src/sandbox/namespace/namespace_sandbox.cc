@@ -279,8 +279,6 @@ Result<std::vector<WorkloadId>> NamespaceSandbox::list() {
   return ids;
 }
 
-Result<std::string> NamespaceSandbox::upper(const WorkloadId& id) { return data(id) + "/upper"; }
-
 std::string NamespaceSandbox::log_directory(const WorkloadId& id) const { return data(id) + "/logs"; }
 
 }  // namespace fulcrum::sandbox

@@ -52,7 +52,7 @@ class NamespaceSandbox final : public Sandbox {
   Result<UniqueFd> exec_watch(const WorkloadId& id, const std::string& exec_id) override;
   Result<> exec_resize(const WorkloadId& id, const std::string& exec_id, std::uint16_t height, std::uint16_t width) override;
   Result<> exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) override;
-  Result<UniqueFd> root(const WorkloadId& id) override;
+  Result<UniqueFd> root(const Files& files) override;
   Result<std::string> upper(const WorkloadId& id) override;
   std::string log_directory(const WorkloadId& id) const override;
   Result<> remove(const WorkloadId& id, bool keep_data) override;
@@ -72,11 +72,14 @@ class NamespaceSandbox final : public Sandbox {
   [[nodiscard]] Result<SpecInput> make_input(const Plan& plan);
   [[nodiscard]] Result<UserIds> look_up_user(const Plan& plan, const std::string& user) const;
   [[nodiscard]] Result<> write_files(const Plan& plan, const SpecInput& input) const;
-  [[nodiscard]] Result<> fill_volumes(const Plan& plan) const;
   [[nodiscard]] Result<std::uint32_t> choose_subid(const WorkloadId& id);
   [[nodiscard]] Result<> set_subid(const Plan& plan, SpecInput& input);
   [[nodiscard]] Result<> resolve_joins(const Plan& plan, SpecInput& input);
   [[nodiscard]] Result<> launch(const Plan& plan, const SpecInput& input, const StopSource& stop) const;
+
+  // files.cc
+  [[nodiscard]] Result<UniqueFd> running_root(const WorkloadId& id) const;
+  [[nodiscard]] Result<> fill_volumes(const std::vector<std::string>& layers, const std::vector<ResolvedMount>& mounts) const;
 
   // running.cc
   [[nodiscard]] Result<oci::Process> make_exec_process(const WorkloadId& id, const api::ExecSpec& spec);

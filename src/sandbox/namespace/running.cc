@@ -154,7 +154,7 @@ Result<oci::Process> NamespaceSandbox::make_exec_process(const WorkloadId& id, c
     process.cwd = spec.working_dir.starts_with('/') ? spec.working_dir : process.cwd + "/" + spec.working_dir;
   }
   if (!spec.user.empty()) {
-    const auto inside = TRY(root(id));
+    const auto inside = TRY(running_root(id));
     const auto ids = TRY(find_user(spec.user, {}, TRY(user_files(inside.get()))), "exec");
     process.user = {.uid = ids.uid, .gid = ids.gid, .additional_gids = ids.groups};
   }
@@ -216,18 +216,6 @@ Result<> NamespaceSandbox::exec_resize(const WorkloadId& id, const std::string& 
 Result<> NamespaceSandbox::exec_signal(const WorkloadId& id, const std::string& exec_id, int signo) {
   TRY(ask(id, {.type = shim::Type::signal, .exec_id = exec_id, .signal = signo}));
   return {};
-}
-
-Result<UniqueFd> NamespaceSandbox::root(const WorkloadId& id) {
-  const auto known = TRY(need_record(id));
-  const auto reply = ask(id, {.type = shim::Type::status});
-  if (reply && reply->pid != 0) {
-    auto fd = sys::open(fmt::format("/proc/{}/root", reply->pid), O_PATH | O_DIRECTORY);
-    const auto again = ask(id, {.type = shim::Type::status});
-    if (fd && again && again->pid == reply->pid) return fd;
-  }
-  const auto folder = data(id);
-  return runtime::mount_overlay_root({.lower = known.layers, .upper = folder + "/upper", .work = folder + "/work"}, nullptr);
 }
 
 }  // namespace fulcrum::sandbox

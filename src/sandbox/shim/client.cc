@@ -45,7 +45,7 @@ void Client::ready(std::uint32_t events) {
 }
 
 void Client::read_some() {
-  std::array<char, 4096> buffer;
+  static std::array<char, 64 << 10> buffer;  // one for the process, which has one thread
   const auto n = ::recv(fd_.get(), buffer.data(), buffer.size(), MSG_DONTWAIT);
   if (n < 0) {
     broken_ = errno != EAGAIN && errno != EINTR;

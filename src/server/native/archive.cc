@@ -5,6 +5,7 @@
 #include <sys/sysmacros.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "base/sys.h"
@@ -131,13 +132,38 @@ class Walker {
 
 }  // namespace
 
-Result<std::string> path_stat_json(int root, const std::string& path, bool follow) {
+Result<PathStat> stat_path(int root, const std::string& path, bool follow) {
   const auto object = TRY(open_object(root, path, follow));
   const auto info = TRY(status_of(object.get()));
-  const Time modified{std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec)};
-  return fmt::format(R"({{"name":{},"type":"{}","size":{},"mode":{},"modified":"{}","linkTarget":{}}})", http::json_quote(last_name(path)),
-                     type_name(info.st_mode), info.st_size, info.st_mode & 07777, format_time(modified),
-                     http::json_quote(S_ISLNK(info.st_mode) ? link_target(object.get()) : std::string()));
+  return PathStat{.name = last_name(path),
+                  .mode = info.st_mode,
+                  .size = info.st_size,
+                  .modified = Time{std::chrono::seconds(info.st_mtim.tv_sec) + std::chrono::nanoseconds(info.st_mtim.tv_nsec)},
+                  .link_target = S_ISLNK(info.st_mode) ? link_target(object.get()) : std::string()};
+}
+
+Result<std::string> follow_path(int root, const std::string& path) {
+  constexpr int kMaxLinks = 40;  // as the kernel counts
+  auto here = std::filesystem::path("/" + path).lexically_normal();
+  for (int links = 0; links < kMaxLinks; ++links) {
+    if (!here.has_filename() && here != "/") here = here.parent_path();
+    const auto parent = sys::open_in_root(root, here.parent_path().string(), O_PATH | O_DIRECTORY);
+    if (!parent || here == "/") return here.string();
+    // As its own mount namespace names it, which is how the container does.
+    const std::filesystem::path folder = TRY(sys::read_link(fmt::format("/proc/self/fd/{}", parent->get())));
+    const auto object = sys::openat(parent->get(), here.filename().string(), O_PATH | O_NOFOLLOW);
+    const auto target = object ? link_target(object->get()) : std::string();
+    here = folder / here.filename();
+    if (target.empty()) return here.string();
+    here = (target.starts_with('/') ? std::filesystem::path(target) : folder / target).lexically_normal();
+  }
+  return fail(Code::invalid_argument, "{}: too many levels of symbolic links", path);
+}
+
+Result<std::string> path_stat_json(int root, const std::string& path, bool follow) {
+  const auto info = TRY(stat_path(root, path, follow));
+  return fmt::format(R"({{"name":{},"type":"{}","size":{},"mode":{},"modified":"{}","linkTarget":{}}})", http::json_quote(info.name),
+                     type_name(info.mode), info.size, info.mode & 07777, format_time(info.modified), http::json_quote(info.link_target));
 }
 
 Result<> read_archive(int root, const std::string& path, bool follow, const std::function<Result<>()>& begin,

@@ -18,13 +18,6 @@ namespace {
 using http::Request;
 using http::ResponseWriter;
 
-Result<UniqueFd> root_of(Api& api, const api::Workload& workload) {
-  auto root = api.engine.sandbox(workload).root(WorkloadId(workload.metadata.uid));
-  if (!root && root.error().code == Code::not_found)
-    return fail(Code::failed_precondition, "workload {} has no file system yet: it never ran", workload.spec.name);
-  return root;
-}
-
 Result<std::string> path_parameter(const http::Query& query) {
   const std::string path(query.get_or("path", ""));
   if (path.empty()) return fail(Code::invalid_argument, "query: path is required");
@@ -36,7 +29,7 @@ Result<> stat(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"path", "follow"}));
   const auto path = TRY(path_parameter(request.query()));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto root = TRY(root_of(api, workload));
+  const auto root = TRY(api.engine.root(workload));
   return response.send_json(200, TRY(path_stat_json(root.get(), path, TRY(request.query().boolean("follow", false)))));
 }
 
@@ -45,7 +38,7 @@ Result<> get_archive(Api& api, Request& request, ResponseWriter& response) {
   const auto path = TRY(path_parameter(request.query()));
   const bool follow = TRY(request.query().boolean("follow", false));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto root = TRY(root_of(api, workload));
+  const auto root = TRY(api.engine.root(workload));
   response.headers().set("X-Fulcrum-Path-Stat", TRY(path_stat_json(root.get(), path, follow)));
   const auto begin = [&]() -> Result<> { return response.begin(200, "application/x-tar"); };
   return read_archive(root.get(), path, follow, begin, [&](std::string_view data) { return response.write(data); });
@@ -57,7 +50,7 @@ Result<> put_archive(Api& api, Request& request, ResponseWriter& response) {
   const bool strict = TRY(request.query().boolean("noOverwriteDirNonDir", false));
   const bool owner = TRY(request.query().boolean("copyOwner", true));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto root = TRY(root_of(api, workload));
+  const auto root = TRY(api.engine.root(workload));
   TRY(write_archive(root.get(), path, {.no_overwrite_dir_non_dir = strict, .keep_owner = owner},
                     [&](char* data, std::size_t size) { return request.body().read(data, size); }));
   return response.send_empty(204);
@@ -66,11 +59,8 @@ Result<> put_archive(Api& api, Request& request, ResponseWriter& response) {
 Result<> changes(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto upper = TRY(api.engine.sandbox(workload).upper(WorkloadId(workload.metadata.uid)));
-  const auto image = TRY(api.images.resolve(workload.status.image_id));
-  const auto fd = TRY(sys::open(upper, O_RDONLY | O_DIRECTORY));
   boost::json::array items;
-  for (const auto& change : TRY(image::list_changes(fd.get(), image.layer_dirs, request.stop())))
+  for (const auto& change : TRY(api.engine.changes(workload, request.stop())))
     items.push_back({{"kind", std::string(1, static_cast<char>(change.kind))}, {"path", change.path}});
   return response.send_json(200, boost::json::serialize(boost::json::object{{"items", std::move(items)}}));
 }
@@ -78,7 +68,7 @@ Result<> changes(Api& api, Request& request, ResponseWriter& response) {
 Result<> export_tree(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {}));
   const auto workload = TRY(api.engine.objects().find(request.param("name")));
-  const auto root = TRY(root_of(api, workload));
+  const auto root = TRY(api.engine.bare_root(workload));
   const auto directory = TRY(sys::openat(root.get(), ".", O_RDONLY | O_DIRECTORY));
   TRY(response.begin(200, "application/x-tar"));
   return image::write_tree(directory.get(), [&](std::string_view data) { return response.write(data); }, {}, request.stop());

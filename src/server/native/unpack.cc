@@ -109,7 +109,8 @@ class Unpacker {
 
   Result<> set_metadata(int parent, const std::string& base, const TarEntry& entry) {
     if (entry.kind == TarEntry::Kind::hardlink) return {};
-    if (options_.keep_owner && ::fchownat(parent, base.c_str(), entry.uid, entry.gid, AT_SYMLINK_NOFOLLOW) != 0)
+    const auto [uid, gid] = options_.owner.value_or(std::pair<uid_t, gid_t>(entry.uid, entry.gid));
+    if ((options_.keep_owner || options_.owner) && ::fchownat(parent, base.c_str(), uid, gid, AT_SYMLINK_NOFOLLOW) != 0)
       return fail_errno(errno, "chown {}", entry.name);
     const auto object = TRY(sys::openat(parent, base, O_PATH | O_NOFOLLOW));
     const auto path = fmt::format("/proc/self/fd/{}", object.get());
