@@ -134,6 +134,8 @@ class Engine {
   [[nodiscard]] Result<UniqueFd> root(const api::Workload& workload);
   /// The same without volumes, or anything else that is mounted, and read-only: its image, and what was written over it.
   [[nodiscard]] Result<UniqueFd> bare_root(const api::Workload& workload);
+  /// The folder of what was written over its image; empty when it never ran.
+  [[nodiscard]] Result<UniqueFd> upper(const api::Workload& workload);
   /// What it changed of its image.
   [[nodiscard]] Result<std::vector<image::Change>> changes(const api::Workload& workload, const StopSource& stop);
   /// The user and group as whom the workload runs, by the files below `root`.

@@ -8,6 +8,7 @@ namespace fulcrum::control {
 namespace {
 
 Result<sandbox::Files> files_of(Images& images, const api::Workload& workload) {
+  if (workload.metadata.deleting) return fail(Code::failed_precondition, "workload {} is being removed", workload.spec.name);
   if (workload.status.image_id.empty())
     return fail(Code::failed_precondition, "workload {} has no files yet: its image is not here", workload.spec.name);
   return sandbox::Files{.id = WorkloadId(workload.metadata.uid), .layer_dirs = TRY(images.resolve(workload.status.image_id)).layer_dirs};
@@ -29,8 +30,16 @@ Result<UniqueFd> Engine::bare_root(const api::Workload& workload) {
 
 Result<std::vector<image::Change>> Engine::changes(const api::Workload& workload, const StopSource& stop) {
   const auto files = TRY(files_of(parts_.images, workload));
-  const auto upper = TRY(sys::open(TRY(sandbox(workload).upper(files.id)), O_RDONLY | O_DIRECTORY));
-  return image::list_changes(upper.get(), files.layer_dirs, stop);
+  const auto folder = TRY(upper(workload));
+  return image::list_changes(folder.get(), files.layer_dirs, stop);
+}
+
+Result<UniqueFd> Engine::upper(const api::Workload& workload) {
+  const auto path = TRY(sandbox(workload).upper(WorkloadId(workload.metadata.uid)));
+  auto folder = sys::open(path, O_RDONLY | O_DIRECTORY);
+  if (folder || folder.error().code != Code::not_found) return folder;
+  TRY(root(workload));  // makes it
+  return sys::open(path, O_RDONLY | O_DIRECTORY);
 }
 
 Result<std::pair<uid_t, gid_t>> Engine::owner(const api::Workload& workload, int root) {

@@ -200,7 +200,7 @@ class Sandbox {
   /// The root of the workload's file system as an O_PATH directory, running, stopped or never started; for cp and export. Nothing appears
   /// on the host.
   [[nodiscard]] virtual Result<UniqueFd> root(const Files& files) = 0;
-  /// The folder of what the workload wrote over its image (overlay upper); empty when it never ran.
+  /// The folder of what the workload wrote over its image (overlay upper); it may not be there before the first run.
   [[nodiscard]] virtual Result<std::string> upper(const WorkloadId& id) = 0;
   /// Folder of the log files: `log`, `log.1`, … in the CRI format.
   virtual std::string log_directory(const WorkloadId& id) const = 0;

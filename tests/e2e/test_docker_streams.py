@@ -181,6 +181,7 @@ def test_C05_terminal(docker):
         os.kill(terminal.process.pid, 28)  # SIGWINCH goes to the leader of the terminal's session
         wait_until(lambda: "41 122" in docker.ok("exec", "t", "stty", "-F", "/dev/pts/0", "size"))
         terminal.type("sleep 1000\n")
+        wait_until(lambda: "sleep 1000" in docker.ok("exec", "t", "ps"))
         terminal.type("\x03")  # ctrl-c reaches what runs inside, not the client
         terminal.type("echo st''ill here; exit 5\n")
         terminal.expect("still here")
@@ -276,9 +277,11 @@ def test_a_restarted_daemon_knows_what_was_executed(docker):
         made = docker.api("POST", "/containers/c/exec", {"AttachStdout": True, "Cmd": ["sh", "-c", command]})[1]
         ids.append(made["Id"])
     with Raw(docker, "POST", f"/exec/{ids[0]}/start", {}) as stream:
+        wait_until(lambda: docker.api("GET", f"/exec/{ids[0]}/json")[1]["Pid"] > 0)
         docker.engine.restart(hard=True)
         state = docker.api("GET", f"/exec/{ids[0]}/json")[1]
         assert state["Running"] and state["Pid"] > 0 and state["ExitCode"] is None
+        assert sorted(docker.inspect("c")["ExecIDs"]) == sorted(ids)
         assert docker.api("POST", f"/exec/{ids[1]}/start", {"Detach": True})[0] == 200
         wait_until(lambda: docker.api("GET", f"/exec/{ids[1]}/json")[1]["ExitCode"] == 0)
         docker.ok("exec", "c", "touch", "/go")

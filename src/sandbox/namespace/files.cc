@@ -22,7 +22,7 @@ Result<UniqueFd> mount_point(int root, const std::string& path, bool folder) {
   auto found = sys::open_in_root(root, path, O_PATH);
   if (found || found.error().code != Code::not_found || path.empty() || path == "/") return found;
   const auto slash = path.rfind('/');
-  const auto parent = TRY(mount_point(root, slash == std::string::npos ? "" : path.substr(0, slash), true));
+  const auto parent = TRY(mount_point(root, slash == std::string::npos || slash == 0 ? "/" : path.substr(0, slash), true));
   const auto name = path.substr(slash == std::string::npos ? 0 : slash + 1);
   const int made = folder ? ::mkdirat(parent.get(), name.c_str(), 0755) : ::mknodat(parent.get(), name.c_str(), S_IFREG | 0644, 0);
   if (made != 0 && errno != EEXIST) return fail_errno(errno, "make mount point {}", path);
@@ -65,7 +65,8 @@ Result<UniqueFd> NamespaceSandbox::running_root(const WorkloadId& id) const {
 Result<UniqueFd> NamespaceSandbox::root(const Files& files) {
   const auto folder = data(files.id);
   if (files.bare) {
-    std::vector<std::string> lower{TRY(upper(files.id))};
+    std::vector<std::string> lower;
+    if (sys::exists(folder + "/upper")) lower.push_back(folder + "/upper");
     lower.insert(lower.end(), files.layer_dirs.begin(), files.layer_dirs.end());
     return runtime::mount_overlay_root({.lower = std::move(lower), .upper = {}, .work = {}}, nullptr);
   }
@@ -81,10 +82,7 @@ Result<UniqueFd> NamespaceSandbox::root(const Files& files) {
   return tree;
 }
 
-Result<std::string> NamespaceSandbox::upper(const WorkloadId& id) {
-  TRY(sys::make_directories(data(id) + "/upper", 0755));  // of what never ran: nothing was written
-  return data(id) + "/upper";
-}
+Result<std::string> NamespaceSandbox::upper(const WorkloadId& id) { return data(id) + "/upper"; }
 
 // An empty volume gets what the image has at its place.
 Result<> NamespaceSandbox::fill_volumes(const std::vector<std::string>& layers, const std::vector<ResolvedMount>& mounts) const {

@@ -111,8 +111,7 @@ Result<> changes(Api& api, Request& request, ResponseWriter& response) {
   const auto listed = TRY(api.native.engine.changes(container, request.stop()));
   std::string json;
   for (const auto& change : listed) json += (json.empty() ? "" : ",") + schema::encode_text(filesystem_change(change));
-  // Nothing at all is null, as Docker's engine says it.
-  return response.send_json(200, listed.empty() ? "null" : "[" + json + "]");
+  return response.send_json(200, "[" + json + "]");
 }
 
 constexpr std::array kOperations{

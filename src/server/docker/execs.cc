@@ -33,7 +33,8 @@ Result<api::Exec> find_exec(Api& api, const std::string& id) {
 }
 
 Result<> create(Api& api, Request& request, ResponseWriter& response) {
-  auto config = TRY(schema::decode_text<api::docker::ExecConfig>(TRY(request.read_body()), schema::UnknownFields::ignore));
+  auto config = TRY(schema::decode_text<api::docker::ExecConfig>(TRY(request.read_body()), schema::UnknownFields::reject_set,
+                                                                 schema::MemberNames::any_case));
   if (version_of(request) < kConsoleSizeSince) config.console_size.reset();
   const auto spec = TRY(exec_spec(config));
   const auto container = TRY(find_container(api, request.param("id")));
@@ -51,7 +52,8 @@ void tell_failure(int client, bool framed, const Error& error) {
 
 Result<> start(Api& api, Request& request, ResponseWriter& response) {
   const auto body = TRY(request.read_body());
-  auto config = TRY(schema::decode_text<api::docker::ExecStartConfig>(body.empty() ? "{}" : body, schema::UnknownFields::ignore));
+  auto config = TRY(schema::decode_text<api::docker::ExecStartConfig>(body.empty() ? "{}" : body, schema::UnknownFields::reject_set,
+                                                                      schema::MemberNames::any_case));
   if (version_of(request) < kConsoleSizeSince || !config.tty) config.console_size.reset();
   const auto size = TRY(console_size(config.console_size));
   const auto exec = TRY(find_exec(api, request.param("id")));
