@@ -287,7 +287,8 @@ def test_a_restarted_daemon_knows_what_was_executed(docker):
         docker.ok("exec", "c", "touch", "/go")
         assert stream.rest() == b""
     assert docker.api("GET", f"/exec/{ids[0]}/json")[1]["ExitCode"] == 11
-    dies = [e for e in docker.engine.request("GET", "/v1/events?follow=0")[1]["items"] if e["action"] == "exec_die"]
+    events = [json.loads(line) for line in docker.engine.request("GET", "/v1/events")[1].splitlines()]
+    dies = [event for event in events if event["action"] == "exec_die"]
     assert any(e["attributes"]["execId"] == ids[0] and e["attributes"]["exitCode"] == "11" for e in dies)
 
 

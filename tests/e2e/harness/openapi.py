@@ -16,6 +16,8 @@ METHODS = ("get", "head", "post", "put", "delete")
 
 # (where, what): where is "Definition.field", or "METHOD /path" with ".field" behind it; what is null, unknown, type or status.
 EXCEPTIONS = {
+    ("GET /exec/{id}/json.ExitCode", "null"): "before it has ended",
+    ("POST /containers/{id}/attach", "409"): "a paused or restarting container",
     ("EventMessage.status", "unknown"): "kept for old clients up to 1.51: the action again",
     ("EventMessage.id", "unknown"): "kept for old clients up to 1.51: Actor.ID again",
     ("EventMessage.from", "unknown"): "kept for old clients up to 1.51: the image",
