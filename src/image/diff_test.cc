@@ -112,9 +112,10 @@ TEST_F(DiffTest, MountPointsOfTheRuntimeAreNoChanges) {
   write("upper/sys/file", "x");
   EXPECT_THAT(changes(), ElementsAre("C /etc", "A /etc/hostname", "A /sys", "A /sys/file"));
   options.leave_out_mount_points = true;
-  EXPECT_THAT(names(layer()), ElementsAre("./", "etc/", "etc/hostname", "sys/", "sys/file"));
+  EXPECT_THAT(names(layer().value()), ElementsAre("./", "etc/", "etc/hostname", "sys/", "sys/file"));
   options.leave_out_mount_points = false;
-  EXPECT_THAT(names(layer()), ElementsAre("./", "etc/", "etc/hostname", "etc/hosts", "etc/resolv.conf", "proc/", "sys/", "sys/file"));
+  EXPECT_THAT(names(layer().value()),
+              ElementsAre("./", "etc/", "etc/hostname", "etc/hosts", "etc/resolv.conf", "proc/", "sys/", "sys/file"));
 }
 
 TEST_F(DiffTest, SparseFilesStaySmall) {
