@@ -5,8 +5,7 @@ import re
 from harness import openapi, proxy
 
 # Operations of the descriptions that have no row yet; nothing may be added here.
-PENDING = {("HEAD", "/containers/{}/archive"), ("GET", "/containers/{}/archive"), ("PUT", "/containers/{}/archive"), ("GET", "/containers/{}/changes"),
-           ("GET", "/containers/{}/export")}
+PENDING = set()
 
 
 def answer(method, target, status, body):
