@@ -22,6 +22,16 @@ def context(folder, dockerfile, files=None):
     return folder
 
 
+def tar_of(dockerfile):
+    """A context of one Dockerfile, as it travels."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as tar:
+        info = tarfile.TarInfo("Dockerfile")
+        info.size = len(dockerfile)
+        tar.addfile(info, io.BytesIO(dockerfile.encode()))
+    return buffer.getvalue()
+
+
 @pytest.fixture
 def build(docker):
     """Builds a Dockerfile with docker; returns what it printed."""
@@ -262,6 +272,13 @@ def test_C14_a_killed_daemon_leaves_no_debris(docker, box):
 def test_C14_buildkit_is_refused_by_name(docker):
     status, answer = docker.api("POST", "/build?version=2")
     assert status == 501 and "DOCKER_BUILDKIT=0" in answer["message"]
+
+
+def test_C14_what_is_wrong_with_a_request_is_told_before_anything_starts(docker):
+    for query, status, words in [("platform=foobar", 400, "invalid platform"), ("squash=1", 400, "experimental"), ("t=UPPER", 400, "invalid tag"),
+                                 ("networkmode=nosuch", 404, "no such network"), ("remote=git://x/y.git", 501, "git")]:
+        code, answer = docker.api("POST", f"/build?{query}", tar_of("FROM box\n"), headers={"Content-Type": "application/x-tar"})
+        assert (code, words in answer["message"]) == (status, True), answer
 
 
 def test_fulcrum_build(box):

@@ -105,7 +105,7 @@ Result<std::vector<image::Reference>> parse_tags(const std::vector<std::string>&
 Result<PreparedBuild> Builder::prepare(BuildRequest request, BuildContext& context) const {
   PreparedBuild build;
   build.tags = TRY(parse_tags(request.tags));
-  build.platform = request.platform.empty() ? oci::host_platform() : TRY(oci::parse_platform(request.platform));
+  build.platform = request.platform.empty() ? oci::host_platform() : TRY(oci::parse_platform(request.platform), "invalid platform");
   build.epoch = TRY(source_date_epoch(request.args));
   TRY(StepRunner(parts_, sandbox_, request.limits).check());
   build.file = TRY(parse_dockerfile(TRY(context.take_dockerfile(request.dockerfile))));
