@@ -36,6 +36,8 @@ EXCEPTIONS = {
     ("ContainerConfig.Volumes", "null"): "likewise",
     ("ContainerConfig.Labels", "null"): "likewise",
     ("POST /images/prune.ImagesDeleted", "null"): "the engine says null when there was nothing to delete",
+    ("GET /images/json", "404"): "as the engine answers for before and since with an image that is not there",
+    ("GET /distribution/{name}/json", "404"): "as the engine answers for what the registry does not have",
     ("SystemInfo.GenericResources", "null"): "the engine says null outside a swarm",
     ("RegistryServiceConfig.AllowNondistributableArtifactsCIDRs", "null"): "no longer in use: the engine says null",
     ("RegistryServiceConfig.AllowNondistributableArtifactsHostnames", "null"): "no longer in use: the engine says null",
