@@ -23,7 +23,7 @@ namespace type = dns::type;
 class Resolver {
  public:
   Resolver() {
-    const auto at = dns::Peer::of(IpAddress::parse("127.0.0.53").value(), 53);
+    const auto at = SocketAddress::of(IpAddress::parse("127.0.0.53").value(), 53);
     const int on = 1;
     for (UniqueFd* fd : {&udp_, &tcp_}) {
       *fd = UniqueFd(::socket(AF_INET, (fd == &tcp_ ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC, 0));
@@ -50,7 +50,7 @@ class Resolver {
       if (!ready) return;
       std::uint8_t buffer[4096];
       if (*ready == 0) {
-        dns::Peer peer;
+        SocketAddress peer;
         const ssize_t n = ::recvfrom(udp_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length);
         const auto out = answer({buffer, static_cast<std::size_t>(n)}, false);
         (void)::sendto(udp_.get(), out.data(), out.size(), 0, peer.get(), peer.length);
