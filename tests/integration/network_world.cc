@@ -15,7 +15,7 @@
 namespace fulcrum::network::world {
 namespace {
 
-using dns::Peer;
+using network::SocketAddress;
 
 UniqueFd make_socket(const IpAddress& address, Protocol protocol) {
   return UniqueFd(::socket(address.is_v4() ? AF_INET : AF_INET6,
@@ -25,7 +25,7 @@ UniqueFd make_socket(const IpAddress& address, Protocol protocol) {
 Result<UniqueFd> dial(const std::string& address, std::uint16_t port, Protocol protocol, const Deadline& deadline) {
   const auto ip = TRY(IpAddress::parse(address));
   auto fd = make_socket(ip, protocol);
-  const Peer peer = Peer::of(ip, port);
+  const SocketAddress peer = SocketAddress::of(ip, port);
   if (::connect(fd.get(), peer.get(), peer.length) < 0) {
     if (errno != EINPROGRESS) return fail_errno(errno, "connect");
     TRY(wait_any(StopSource::never(), deadline, {{fd.get(), POLLOUT}}));
@@ -128,7 +128,7 @@ Server::Server(int netns_fd, const std::string& address, std::uint16_t port, Pro
     socket_ = make_socket(ip, protocol);
     const int on = 1;
     (void)::setsockopt(socket_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
-    const Peer at = Peer::of(ip, port);
+    const SocketAddress at = SocketAddress::of(ip, port);
     FULCRUM_ASSERT(::bind(socket_.get(), at.get(), at.length) == 0);
     if (protocol == Protocol::tcp) FULCRUM_ASSERT(::listen(socket_.get(), 16) == 0);
   });
@@ -139,7 +139,7 @@ Server::~Server() { stop_.request_stop(); }
 
 void Server::serve() {
   while (wait_any(stop_, Deadline::never(), {{socket_.get(), POLLIN}})) {
-    Peer peer;
+    SocketAddress peer;
     if (protocol_ == Protocol::udp) {
       char buffer[2048];
       if (::recvfrom(socket_.get(), buffer, sizeof buffer, 0, reinterpret_cast<sockaddr*>(&peer.storage), &peer.length) < 0) continue;
