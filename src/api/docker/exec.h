@@ -25,6 +25,7 @@ struct ExecConfig {
   bool privileged = false;
   std::string user;
   std::string working_dir;
+  std::string container;  ///< old clients repeat the path's {id}, which counts
   friend bool operator==(const ExecConfig&, const ExecConfig&) = default;
 };
 
@@ -84,7 +85,8 @@ struct Schema<api::docker::ExecConfig> {
                                             optional("Cmd", &T::cmd, "Command and arguments."),
                                             optional("Privileged", &T::privileged, "With all capabilities."),
                                             optional("User", &T::user, "User, UID, user:group or UID:GID."),
-                                            optional("WorkingDir", &T::working_dir, "Its folder.")};
+                                            optional("WorkingDir", &T::working_dir, "Its folder."),
+                                            optional("Container", &T::container, "Of old clients: the container again.")};
 };
 
 template <>
