@@ -99,7 +99,7 @@ TEST_F(NamespaceSandboxTest, WrittenFilesLieInUpperAndOutliveTheRun) {
   EXPECT_EQ(*sys::read_file(*sandbox().upper(plan.id) + "/count"), "x\n");
   plan.run = 2;
   EXPECT_EQ(output_of(plan), "1\n2\n");
-  const auto root = sandbox().root(plan.id);
+  const auto root = sandbox().root({.id = plan.id, .layer_dirs = plan.layer_dirs, .mounts = plan.mounts});
   ASSERT_OK(root);
   EXPECT_EQ(*sys::read_all(sys::open_in_root(root->get(), "count", O_RDONLY)->get(), 100), "x\nx\n");
 }
@@ -107,7 +107,7 @@ TEST_F(NamespaceSandboxTest, WrittenFilesLieInUpperAndOutliveTheRun) {
 TEST_F(NamespaceSandboxTest, TheRootOfWhatRunsIsSeenFromOutside) {
   const auto id = begin(shell("w1", "echo made > /tmp/made; echo up; sleep 1000"));
   await_log(id, "up");
-  const auto root = sandbox().root(id);
+  const auto root = sandbox().root({.id = id});
   ASSERT_OK(root);
   EXPECT_EQ(*sys::read_all(sys::open_in_root(root->get(), "/tmp/made", O_RDONLY)->get(), 100), "made\n");
   EXPECT_OK(sys::open_in_root(root->get(), "/proc/1/stat", O_RDONLY)) << "its mounts are there";
@@ -302,7 +302,7 @@ TEST_F(NamespaceSandboxTest, NamespacesAreJoined) {
   const auto net = *sys::read_link(fmt::format("/proc/{}/ns/net", pid));
   const auto ipc = *sys::read_link(fmt::format("/proc/{}/ns/ipc", pid));
   EXPECT_EQ(output_of(second), net + "\n" + ipc + "\n1\n");
-  EXPECT_OK(sys::open_in_root(sandbox().root(target)->get(), "/dev/shm/shared", O_PATH));
+  EXPECT_OK(sys::open_in_root(sandbox().root({.id = target})->get(), "/dev/shm/shared", O_PATH));
   EXPECT_THAT(sandbox().network_namespace(second.id), ErrorIs(Code::failed_precondition));
   EXPECT_OK(sandbox().network_namespace(target));
 }

@@ -19,6 +19,8 @@ Result<api::ExecSpec> exec_spec(const api::docker::ExecConfig& config) {
     return fail(Code::invalid_argument, "Invalid escape keys ({}) provided", config.detach_keys);
   if (!config.working_dir.empty() && !config.working_dir.starts_with('/'))
     return fail(Code::invalid_argument, "WorkingDir: \"{}\" is not an absolute path", config.working_dir);
+  const auto size =
+      TRY(console_size(config.console_size));  // not below: GCC 12 forgets what a braced list holds when it is left in the middle
   api::ExecSpec spec{.command = {config.cmd},
                      .working_dir = config.working_dir,
                      .user = config.user,
@@ -27,7 +29,7 @@ Result<api::ExecSpec> exec_spec(const api::docker::ExecConfig& config) {
                      .stdout_open = config.attach_stdout,
                      .stderr_open = config.attach_stderr,
                      .privileged = config.privileged,
-                     .console_size = TRY(console_size(config.console_size)),
+                     .console_size = size,
                      .detach_keys = config.detach_keys};
   for (const auto& variable : config.env) {
     const auto equals = variable.find('=');
