@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <set>
+#include <string>
+#include <unordered_map>
 
 #include "base/words.h"
 
@@ -56,13 +58,21 @@ void Codec<api::Environment>::decode(Decoder& d, const json::value& v, api::Envi
   }
   const auto* array = v.if_array();
   if (array == nullptr) return d.mismatch(v, "a map or a list of NAME=value");
+  std::unordered_map<std::string, std::size_t> places;  // a name that comes again has its last value, at its first place
   for (std::size_t i = 0; i < array->size(); ++i) {
     Decoder::Scope scope(d, i);
     std::string text;
     detail::decode_string(d, (*array)[i], text);
     const auto eq = text.find('=');
-    check_variable_name(d, std::string_view(text).substr(0, eq));
-    out.variables.emplace_back(text.substr(0, eq), eq == std::string::npos ? std::nullopt : std::optional(text.substr(eq + 1)));
+    auto name = text.substr(0, eq);
+    check_variable_name(d, name);
+    const auto value = eq == std::string::npos ? std::nullopt : std::optional(text.substr(eq + 1));
+    const auto [place, is_new] = places.emplace(name, out.variables.size());
+    if (is_new) {
+      out.variables.emplace_back(std::move(name), value);
+    } else {
+      out.variables[place->second].second = value;
+    }
   }
 }
 

@@ -37,6 +37,14 @@ TEST(WorkloadFile, ShortFormsBecomeStructs) {
   EXPECT_EQ(from_json<WorkloadSpec>(to_json(web)).value(), web);
 }
 
+TEST(WorkloadFile, AVariableGivenTwiceHasItsLastValue) {
+  const auto specs = parse_workload_file(R"({"image":"x","env":["A=1","B=2","A=3","B"]})");
+  ASSERT_THAT(specs, IsOk());
+  const std::vector<std::pair<std::string, std::optional<std::string>>> expected{{"A", "3"}, {"B", std::nullopt}};
+  EXPECT_EQ(specs->at(0).env.variables, expected);
+  EXPECT_EQ(from_json<WorkloadSpec>(to_json(specs->at(0))).value(), specs->at(0));
+}
+
 TEST(WorkloadFile, EveryErrorWithItsPath) {
   EXPECT_THAT(
       parse_workload_file("name: a b\nimage: x\nresources: {memory: 12Q, cpus: 0}\nports: ['x:80']\nhealth: {http: /a}\ntoplogy: vm\n"),
