@@ -357,9 +357,12 @@ Result<api::Workload> Engine::restart(const std::string& reference, const std::s
   return wait_started(asked, call);
 }
 
-Result<api::Workload> Engine::kill(const std::string& reference, const std::string& signal) {
+Result<api::Workload> Engine::kill(const std::string& reference, const std::string& signal, const Call& call) {
   const int signo = TRY(parse_signal(signal.empty() ? "KILL" : signal));
-  const auto found = TRY(objects_.find(reference));
+  auto found = TRY(objects_.find(reference));
+  if (found.status.phase == Phase::starting)
+    found = TRY(
+        wait(found.metadata.uid, call, [](const api::Workload& w, bool removed) { return removed || w.status.phase != Phase::starting; }));
   if (!is_active(found.status.phase)) return fail(Code::failed_precondition, "workload {} does not run", found.spec.name);
   const auto image = TRY(configs_.get(found.status.image_id));
   const bool ends = signo == 9 || signo == stop_signal(found, *image).value_or(15);

@@ -86,8 +86,9 @@ class Engine {
                                            const Call& call);
   [[nodiscard]] Result<api::Workload> restart(const std::string& reference, const std::string& signal, std::optional<Duration> timeout,
                                               const Call& call);
-  /// Errors: failed_precondition when it does not run.
-  [[nodiscard]] Result<api::Workload> kill(const std::string& reference, const std::string& signal);
+  /// Waits for a start that is under way: its program may run, and be heard of, before the record says so. Errors: failed_precondition when
+  /// it does not run.
+  [[nodiscard]] Result<api::Workload> kill(const std::string& reference, const std::string& signal, const Call& call);
   [[nodiscard]] Result<api::Workload> pause(const std::string& reference, const Call& call);
   [[nodiscard]] Result<api::Workload> resume(const std::string& reference, const Call& call);
   /// Errors: failed_precondition when it runs and `force` is not given.

@@ -178,8 +178,11 @@ def test_C05_terminal(docker):
         terminal.type("stty size; echo is-$(tty)\n")
         terminal.expect("30 100")
         terminal.resize(41, 122)
-        os.kill(terminal.process.pid, 28)  # SIGWINCH goes to the leader of the terminal's session
-        wait_until(lambda: "41 122" in docker.ok("exec", "t", "stty", "-F", "/dev/pts/0", "size"))
+
+        def resized():
+            os.kill(terminal.process.pid, 28)  # SIGWINCH goes to the leader of the terminal's session, which begins to listen at some time after the start
+            return "41 122" in docker.ok("exec", "t", "stty", "-F", "/dev/pts/0", "size")
+        wait_until(resized)
         terminal.type("sleep 1000\n")
         wait_until(lambda: "sleep 1000" in docker.ok("exec", "t", "ps"))
         terminal.type("\x03")  # ctrl-c reaches what runs inside, not the client
@@ -287,9 +290,11 @@ def test_a_restarted_daemon_knows_what_was_executed(docker):
         docker.ok("exec", "c", "touch", "/go")
         assert stream.rest() == b""
     assert docker.api("GET", f"/exec/{ids[0]}/json")[1]["ExitCode"] == 11
-    events = [json.loads(line) for line in docker.engine.request("GET", "/v1/events")[1].splitlines()]
-    dies = [event for event in events if event["action"] == "exec_die"]
-    assert any(e["attributes"]["execId"] == ids[0] and e["attributes"]["exitCode"] == "11" for e in dies)
+
+    def died():  # told when the engine has seen the end, which may be after the stream's
+        events = [json.loads(line) for line in docker.engine.request("GET", "/v1/events")[1].splitlines()]
+        return any(e["action"] == "exec_die" and e["attributes"]["execId"] == ids[0] and e["attributes"]["exitCode"] == "11" for e in events)
+    wait_until(died)
 
 
 # ---- logs ----

@@ -91,7 +91,7 @@ Result<> kill_container(Api& api, const api::Workload& container, int signo, con
   auto& engine = api.native.engine;
   const auto& uid = container.metadata.uid;
   if (container.status.phase == api::Phase::restarting) return cancel_restart(api, container, call);
-  const auto killed = engine.kill(uid, fmt::format("{}", signo));
+  const auto killed = engine.kill(uid, fmt::format("{}", signo), call);
   if (!killed && killed.error().code == Code::failed_precondition) return std::unexpected(not_running(container));
   TRY(killed);
   if (signo == SIGKILL) {

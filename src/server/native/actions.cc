@@ -42,7 +42,8 @@ Result<> restart(Api& api, Request& request, ResponseWriter& response) {
 
 Result<> kill(Api& api, Request& request, ResponseWriter& response) {
   TRY(only(request.query(), {"signal"}));
-  return answer(response, api.engine.kill(request.param("name"), std::string(request.query().get_or("signal", ""))));
+  return answer(response,
+                api.engine.kill(request.param("name"), std::string(request.query().get_or("signal", "")), call_of(request, response)));
 }
 
 Result<> pause(Api& api, Request& request, ResponseWriter& response) {
