@@ -24,8 +24,8 @@ def alive(docker):
 
 def connect(engine, timeout=60):
     client = socket.socket(socket.AF_UNIX)
+    client.connect(str(engine.socket))  # waits while the queue is full; with a timeout set it would fail at once
     client.settimeout(timeout)
-    client.connect(str(engine.socket))
     return client
 
 
