@@ -85,6 +85,12 @@ Result<std::string> absolute(const std::string& path) {
   return std::string(resolved);
 }
 
+/// Init would stand still for ever as soon as it is in a frozen cgroup, and its creator with it.
+Result<> check_not_frozen(const Cgroup& cgroup) {
+  if (TRY(cgroup.frozen())) return fail(Code::failed_precondition, "container's cgroup unexpectedly frozen: {}", cgroup.path());
+  return {};
+}
+
 /// The host's procfs, before the container could have put something in its place.
 Result<UniqueFd> open_proc() {
   auto proc = TRY(sys::open("/proc", O_PATH | O_DIRECTORY | O_NOFOLLOW));
@@ -144,8 +150,10 @@ Result<> Creation::make_cgroup() {
   const auto make = [&]() -> Result<> {
     layout_ = TRY(CgroupLayout::detect());
     state_.cgroup_path = TRY(cgroup_path(*layout_, spec_.linux->cgroups_path, options_.id));
-    TRY(directory_->save(state_));  // before the side effect that it describes
+    TRY(directory_->save(state_));                                           // before the side effect that it describes
+    TRY(check_not_frozen(TRY(Cgroup::open(*layout_, state_.cgroup_path))));  // one that was there before stays as it is
     cgroup_ = TRY(Cgroup::create(*layout_, state_.cgroup_path));
+    TRY(check_not_frozen(*cgroup_));  // one that was made below a frozen one
     const bool user_namespace = spec_.linux->find_namespace("user") != nullptr;
     auto resources = spec_.linux->resources.value_or(oci::Resources());
     // The kernel lets only the machine's own root change device rules.

@@ -464,6 +464,21 @@ def test_sigkill_of_a_container_without_pid_namespace_ends_all_of_it_also_withou
         time.sleep(0.01)
 
 
+def test_a_frozen_cgroup_is_refused_and_left_as_it_is(box):
+    """A process that is put into it would never run again."""
+    path = pathlib.Path("/sys/fs/cgroup/freezer") / box.config["linux"]["cgroupsPath"].lstrip("/")
+    state, word, thaw = (path / "freezer.state", "FROZEN", "THAWED") if path.parent.is_dir() else \
+        (pathlib.Path("/sys/fs/cgroup") / path.name / "cgroup.freeze", "1", "0")
+    state.parent.mkdir()
+    try:
+        state.write_text(word)
+        assert "cgroup unexpectedly frozen" in box.run("true", timeout=20).stderr
+        assert state.read_text().strip() == word
+    finally:
+        state.write_text(thaw)
+        state.parent.rmdir()
+
+
 def test_masked_twice_is_masked_once(box):
     (box.rootfs / "secret").mkdir()
     box.config["linux"]["maskedPaths"] = ["/secret", "/secret/", "/secret"]
